@@ -1,1 +1,1 @@
-"""Chunks become captions."""
+"""The transcriber service: turns queued chunks of audio into captions."""

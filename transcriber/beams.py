@@ -1,6 +1,6 @@
-"""Beam search with a Whisper's decoder.
+"""Beam search with Whisper's decoder.
 
-It is transformers' own: it costs more for a token than our greedy loop does, but few windows need it.
+It uses transformers' implementation: that costs more per token than our greedy loop, but few windows need it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class BeamSearch:
-    """Searches with a Whisper's decoder.
+    """Beam search with a Whisper's decoder.
 
     Args:
         whisper: a WhisperForConditionalGeneration in evaluation mode.
@@ -30,20 +30,20 @@ class BeamSearch:
         self._whisper = whisper
         self._tokens = tokens
         self._beams = beams
-        self._most: int | None = None  # rows that the device has room for at once; None: any, as far as is known
+        self._most: int | None = None  # rows that fit into the device's memory; None: no limit known
 
     def __call__(self, states: Tensor, prefixes: Sequence[list[int]], caps: Sequence[int]) -> list[list[int]]:
-        """The likeliest text of each row, of encoder states [B, positions, d_model], by its mean log-probability.
+        """Find the text with the best mean log-probability for each row of encoder states [B, positions, d_model].
 
         Args:
-            prefixes: what each row starts from.
-            caps: most tokens of each row.
+            prefixes: initial tokens of each row.
+            caps: maximum number of tokens of each row.
 
         Returns:
-            Tokens, with the end token if it was reached.
+            Tokens of each row, with the end token if it was reached.
         """
         found: list[list[int]] = [[] for _ in prefixes]
-        alike: dict[tuple[int, int], list[int]] = {}  # rows that go together without padding
+        alike: dict[tuple[int, int], list[int]] = {}  # rows that can be batched without padding
         for row, (prefix, cap) in enumerate(zip(prefixes, caps, strict=True)):
             alike.setdefault((len(prefix), cap), []).append(row)
         for (length, cap), rows in alike.items():
@@ -56,10 +56,10 @@ class BeamSearch:
         return found
 
     def _within_memory(self, states: Tensor, begun: Tensor, cap: int) -> list[list[int]]:
-        """Search rows together; where a GPU's memory ends, in halves, and from then on no more at once.
+        """Search all rows at once; if a GPU runs out of memory, in halves, and remember that limit.
 
-        Every beam has the audio's keys and values for itself: 0.25 GB of large-v3. What fits once, eight times five
-        beams of it do not; the whole batch would fail, and be tried chunk by chunk, again and again.
+        Every beam has its own copy of the audio's keys and values: 0.25 GB for large-v3. Eight rows of five beams may
+        not fit where one does; without this, every such batch would fail and be retried chunk by chunk.
         """
         found: list[list[int]] = []
         while len(found) < len(begun):
@@ -70,11 +70,11 @@ class BeamSearch:
                 if len(begun[part]) == 1:
                     raise
                 self._most = len(begun[part]) // 2
-                log.warning("memory has room for a search of %d texts at once; more are searched in parts", self._most)
+                log.warning("out of memory: beam search is limited to %d texts at once", self._most)
         return found
 
     def _search(self, states: Tensor, begun: Tensor, cap: int) -> Tensor:
-        """Whisper's own `generate` is passed over: it would pad to 30 s and choose the prefix anew."""
+        """Call the generic `generate`: Whisper's override would pad to 30 s and choose its own prefix."""
         tokens = self._tokens
         config = GenerationConfig(
             num_beams=self._beams,

@@ -1,11 +1,11 @@
-"""What a Whisper is told before it listens: hot words, and what its source has just said.
+"""Prompts for Whisper: hot words, and the previous text of the source.
 
 Whisper was trained with the text before a segment as a prompt, between `<|startofprev|>` and the start token (Radford
-et al. 2022, section 2.3; openai/whisper, decoding.py, `_get_initial_tokens`). A model that was not trained so writes
-nonsense behind a prompt; `Manifest.trained_with_prompts` says which ones were.
+et al. 2022, section 2.3; openai/whisper, decoding.py, `_get_initial_tokens`). A model that was not trained with prompts
+writes nonsense after one; see `Manifest.trained_with_prompts`.
 
-Previous text is that of final captions, and nothing else. A hypothesis that `rules` rejects leaves no words in its
-outcome, so its text is in no caption and never becomes a prompt; neither does what the seam drops as repeated.
+Previous text comes only from final captions. A hypothesis that `rules` rejects has no words in its outcome, so its text
+is in no caption and never becomes a prompt; neither does text that the seam drops as repeated.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from transcriber.orthography import joined
 from wire.languages import PHRASED
 from wire.messages import Caption, Content
 
-#: What was said longer ago than this before an utterance is no context for it, in seconds: Whisper's own window.
+#: Text that ended more than this before an utterance is not part of its prompt, in seconds: Whisper's own window.
 PREVIOUS_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is known before an utterance; empty where nothing is."""
+    """Context of an utterance; may be empty."""
 
     hot_words: tuple[str, ...] = ()
     previous: str = ""  # final text before it
 
     def allowed(self, trained_with_prompts: bool | None) -> Prompt:
-        """The part that suits a model, given what its manifest says (None: it has no manifest).
+        """The part that a model supports, given its manifest's `trained_with_prompts` (None: it has no manifest).
 
-        Previous text is only for models that are known to have learnt from it: where it goes wrong it makes loops.
-        Hot words somebody has asked for; every Whisper but those that are known not to was trained with prompts.
+        Previous text is used only by models known to be trained with prompts, because it can cause loops. Hot words are
+        requested by the user, so they are used by all models except those known to be trained without prompts.
         """
         if trained_with_prompts is None:
             return Prompt(self.hot_words)
         return self if trained_with_prompts else Prompt()
 
 
-#: Nothing is known.
+#: The empty prompt.
 NO_PROMPT = Prompt()
 
 
 def previous_text(captions: Sequence[Caption], begin_s: float, language: str | None = None) -> str:
-    """What a source said before `begin_s`: the newest run of final captions of one language without a gap.
+    """The text of a source before `begin_s`: the newest run of final captions in one language without a gap.
 
     Args:
         captions: the newest of the source's log, oldest first.
         begin_s: where the utterance begins, on the source's clock.
-        language: its language where that is known.
+        language: its language if known.
     """
     run: list[Caption] = []
     for caption in reversed(captions):
@@ -66,14 +66,14 @@ def previous_text(captions: Sequence[Caption], begin_s: float, language: str | N
 def prompt_tokens(
     prompt: Prompt, encode: Callable[[str], list[int]], start_of_previous: int, end: int, positions: int
 ) -> list[int]:
-    """A prompt as a decoder reads it, `<|startofprev|>` included; empty for an empty prompt.
+    """A prompt as tokens, including `<|startofprev|>`; empty for an empty prompt.
 
-    Hot words come first and are kept before all else, whole words at a time; of the previous text, the end is kept.
+    Hot words come first and have priority; they are dropped whole. The previous text is truncated at its beginning.
 
     Args:
-        encode: a tokenizer without special tokens of its own.
-        end: the first special token; whatever a text spells, none of these gets into a prompt.
-        positions: of the decoder; a prompt fills at most half of them, `<|startofprev|>` included.
+        encode: tokenizes text without adding special tokens.
+        end: the first special token; special tokens spelled out in a text are removed.
+        positions: of the decoder; a prompt uses at most half of them, including `<|startofprev|>`.
     """
     room = positions // 2 - 1
     tokens: list[int] = []

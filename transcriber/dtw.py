@@ -1,7 +1,7 @@
-"""Dynamic time warping for a batch: which audio frame belongs to which token.
+"""Dynamic time warping: align tokens to audio frames.
 
-As in openai/whisper's timing.py, but a row of the table at a time: within a row, the best way to come along the row is
-a running minimum, so numpy does the work.
+As in openai/whisper's timing.py, but vectorised by row: the best path along a row is a running minimum, which numpy
+computes.
 """
 
 from __future__ import annotations

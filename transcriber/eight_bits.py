@@ -1,10 +1,10 @@
-"""Matrices in 8 bits, for CPUs: a quarter of the memory to read for each token, and twice as fast at Whisper's sizes.
+"""int8 quantization for CPUs: a quarter of the memory traffic per token, and twice as fast at Whisper's sizes.
 
-Weights have a scale for each row of a matrix, and so has what is multiplied with them, for each position: what is heard
-in a chunk does not depend on the chunks beside it. The products are oneDNN's; it has them for all x86 CPUs.
+Weights have a scale per row of a matrix, activations one per position, so the text of a chunk does not depend on the
+rest of its batch. oneDNN computes the products; it supports all x86 CPUs.
 
-Of libraries, torchao needs a compiler on the machine to be fast on a CPU; torch's own dynamic quantization goes away,
-and has one scale for a whole batch.
+Alternatives: torchao needs a compiler on the machine to be fast on a CPU; torch's own dynamic quantization is
+deprecated, and has one scale for a whole batch.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from torch import Tensor
 
 from wire.errors import ModelError
 
-#: The largest activation, and the distance of unsigned ones from zero.
+#: The largest quantized activation, and the zero point of unsigned ones.
 _LARGEST, _ZERO = 127, 128
 
 
 def _products(inputs: Tensor, zero: int, packed: Tensor, scales: Tensor, zeros: Tensor) -> Tensor:
-    """float32 products of inputs [n, features], unsigned around `zero`, with a packed matrix and its rows' scales."""
+    """float32 products of uint8 inputs [n, features] with zero point `zero`, a packed matrix and its rows' scales."""
     found: Tensor = torch.ops.onednn.qlinear_pointwise(
         *(inputs, 1.0, zero, packed, scales, zeros, None), *(1.0, 0, torch.float32, "none", [], "")
     )
@@ -30,7 +30,7 @@ def _products(inputs: Tensor, zero: int, packed: Tensor, scales: Tensor, zeros: 
 
 @cache
 def _largest_weight() -> int:
-    """What weights are rounded to: 8 bits; 7 on CPUs without VNNI, which add two products in 16 bits, and saturate."""
+    """The largest quantized weight: 8 bits; 7 on CPUs without VNNI, which add two products in 16 bits and saturate."""
     inputs, largest = torch.full((1, 64), 255, dtype=torch.uint8), torch.full((1, 64), 127, dtype=torch.int8)
     packed, scale, zero = (
         torch.ops.onednn.qlinear_prepack(largest, None),
@@ -42,10 +42,10 @@ def _largest_weight() -> int:
 
 
 class EightBitLinear(torch.nn.Module):
-    """A Linear's matrix in 8 bits; what comes in and goes out are float32, [..., features].
+    """A Linear layer with int8 weights; inputs and outputs are float32, [..., features].
 
     Args:
-        linear: what it does the work of.
+        linear: the layer to quantize.
     """
 
     scales: Tensor  # [rows]
@@ -63,7 +63,7 @@ class EightBitLinear(torch.nn.Module):
         rows = inputs.reshape(-1, inputs.shape[-1])
         scales = torch.maximum(rows.amax(1, keepdim=True), -rows.amin(1, keepdim=True))
         scales = scales.clamp_(min=torch.finfo().tiny).div_(_LARGEST)
-        # Signed ones are fast on the newest CPUs alone. A half more, because conversion cuts decimals off.
+        # Unsigned, because signed ones are fast only on the newest CPUs. Add 0.5, because conversion truncates.
         whole = (rows / scales).add_(_ZERO + 0.5).to(torch.uint8)
         products = _products(whole, _ZERO, self._packed, self.scales, self._zeros)
         products.mul_(scales)
@@ -73,15 +73,15 @@ class EightBitLinear(torch.nn.Module):
 
 
 def quantize(module: torch.nn.Module) -> None:
-    """Put all of its matrices into 8 bits, but for those that are looked up by token.
+    """Replace all Linear layers of a module; embeddings stay as they are.
 
     Raises:
-        ModelError: torch has no such products for this CPU.
+        ModelError: torch has no int8 products for this CPU.
     """
     try:
         EightBitLinear(torch.nn.Linear(1, 1))(torch.zeros(1, 1))
     except (AttributeError, RuntimeError) as error:
-        raise ModelError("DTYPE=int8: this torch has no products of 8 bits for this CPU; set DTYPE=float32") from error
+        raise ModelError("DTYPE=int8: torch does not support int8 products on this CPU; set DTYPE=float32") from error
     for parent in list(module.modules()):
         for name, child in parent.named_children():
             if isinstance(child, torch.nn.Linear):

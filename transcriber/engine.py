@@ -1,4 +1,4 @@
-"""What recognises speech: batches of utterances in, hypotheses out. Every engine hides behind this protocol."""
+"""The protocol of a speech recogniser: takes batches of utterances, returns hypotheses."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ class Utterance:
     """Audio to be recognised: float32 samples in -1…1, 16 kHz, shape [n]."""
 
     audio: NDArray[np.float32]
-    language: str | None = None  # None: to be detected
+    language: str | None = None  # None: detect it
     task: Task = "transcribe"
     prompt: Prompt = NO_PROMPT
-    may_turn: bool = True  # where its language turns is looked for; that may cost encoding all of its parts
+    may_turn: bool = True  # look for changes of language, which may cost encoding every part of it
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """What was recognised in one utterance. Times of words are seconds from the beginning of its audio."""
+    """The text of one utterance. Word times are seconds from the beginning of its audio."""
 
     words: tuple[Word, ...] = ()
     text: str = ""
     language: str | None = None  # of the words
     mean_log_probability: float = 0.0  # over the tokens of the text and the end token, natural logarithm
     no_speech_probability: float = 0.0
-    tokens: int = 0  # that begin a character
-    truncated: bool = False  # the cap on tokens was reached before the end token
+    tokens: int = 0  # only those that begin a character
+    truncated: bool = False  # the token limit was reached before the end token
 
 
 class Turn(NamedTuple):
-    """Where a language begins, in seconds from the beginning of an utterance's audio."""
+    """A change of language: where the new one begins, in seconds from the beginning of the utterance's audio."""
 
     start_s: float
     language: str
@@ -46,14 +46,14 @@ class Turn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What was heard in one utterance.
+    """The result for one utterance.
 
     Attributes:
-        hypotheses: by the language that is spoken, the likeliest first: one, unless that is in doubt.
-        probabilities: of all languages that the model knows, among themselves, whatever language was given; empty for
-            a model that knows English only.
-        turns: which language begins where; empty unless there are two at least. What was written there is not to be
-            trusted: the audio between two turns is to be heard alone.
+        hypotheses: by spoken language, the likeliest first; several only if the language is in doubt.
+        probabilities: of each language that the model supports, adding up to 1, even if a language was given; empty for
+            an English-only model.
+        turns: each language and where it begins; empty unless there are at least two. If there are, the hypotheses are
+            unreliable, and the audio between two turns should be decoded separately.
     """
 
     hypotheses: Mapping[str, Hypothesis]
@@ -66,7 +66,7 @@ class Heard:
         return next(iter(self.hypotheses.values()))
 
 
-#: Is told how long a stage of a batch took: its name, and seconds.
+#: Callback that records how long a stage of a batch took: its name, and seconds.
 Observe = Callable[[str, float], None]
 
 
@@ -75,34 +75,34 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """Which model: a folder or a name on the hub."""
+        """The model's folder, or its name on the hub."""
 
     @property
     def title(self) -> str:
-        """What captions say of where they come from; nothing of this machine."""
+        """The model's name in captions; reveals nothing about this machine."""
 
     @property
     def remembers(self) -> bool:
-        """Whether it was trained to be told what was said before."""
+        """Whether it was trained with the previous text as a prompt."""
 
     @property
     def device(self) -> str:
-        """Where it runs, such as `cpu` or `cuda:0`."""
+        """The device that it runs on, such as `cpu` or `cuda:0`."""
 
     @property
     def context_s(self) -> float:
-        """Longest audio of one utterance, in seconds."""
+        """Maximum length of an utterance, in seconds."""
 
     def check(self, language: str | None, task: Task) -> None:
-        """Whether utterances of a language (None: of any) can be put to a task.
+        """Check that the model supports a task in a language (None: any).
 
         Raises:
-            Unsupported: the model cannot do that.
+            Unsupported: it does not.
         """
 
     def transcribe(self, utterances: Sequence[Utterance]) -> list[Heard]:
-        """What was heard in each utterance, in their order. It does not depend on what is in the batch beside it.
+        """Recognise utterances; results are in the same order, and do not depend on the rest of the batch.
 
         Raises:
-            ModelError: an utterance asks for something that the model cannot do.
+            ModelError: an utterance needs something that the model does not support.
         """

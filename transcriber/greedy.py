@@ -1,7 +1,7 @@
-"""Greedy decoding of a batch, and the cross attention that tells where each token was heard.
+"""Greedy decoding of a batch, with the cross attention that locates each token in the audio.
 
-A loop of our own instead of transformers' `generate`: that costs about 10 ms a step in bookkeeping, and one forward
-pass here gives tokens, their probabilities and their attention at once, with a language of its own for every row.
+Our own loop instead of transformers' `generate`, whose bookkeeping costs about 10 ms per step. Here, one forward pass
+returns tokens, their probabilities and their attention, and every row can have its own language.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from transcriber.special_tokens import SpecialTokens
 
 @dataclass(frozen=True)
 class Decoded:
-    """What greedy decoding wrote for one row.
+    """The decoded text of one row.
 
     Attributes:
         tokens: ids of the text, without prefix and end token.
         log_probabilities: of each token, and of the end token after them if it was reached.
-        attention: where the decoder looked when it wrote them, [heads, len(tokens) + 1, positions].
-        no_speech_probability: that nobody speaks at all.
+        attention: of the decoder when it predicted them, [heads, len(tokens) + 1, positions].
+        no_speech_probability: that there is no speech.
         truncated: the cap was reached before the end token.
     """
 
@@ -39,17 +39,17 @@ class Decoded:
 
     @property
     def mean_log_probability(self) -> float:
-        """Over its tokens and the end token; 0 where there is neither."""
+        """Over its tokens and the end token; 0 if there are none."""
         return sum(self.log_probabilities) / len(self.log_probabilities) if self.log_probabilities else 0.0
 
 
-#: Chooses what to start each row from, given the logits [B, vocabulary] behind the start token. A row that gets several
-#: prefixes is decoded from each of them.
+#: Chooses the prefixes of each row, given the logits [B, vocabulary] after the start token. A row with several prefixes
+#: is decoded once from each of them.
 Prefixes = Callable[[Tensor], Sequence[Sequence[list[int]]]]
 
 
 class GreedyDecoder:
-    """Decodes with a Whisper's decoder.
+    """Greedy decoding with a Whisper's decoder.
 
     Args:
         whisper: a WhisperForConditionalGeneration in evaluation mode.
@@ -68,11 +68,11 @@ class GreedyDecoder:
 
     @torch.inference_mode()
     def __call__(self, states: Tensor, choose: Prefixes, caps: Sequence[int]) -> list[list[Decoded]]:
-        """Write what is heard in encoder states [B, positions, d_model]: for each row, one text from each prefix.
+        """Decode encoder states [B, positions, d_model]: for each row, one text from each of its prefixes.
 
         Args:
-            choose: chooses what each row starts from: a start token and what follows it, behind a prompt or none.
-            caps: most tokens of each row that begin a character.
+            choose: returns each row's prefixes: an optional prompt, the start token and the tokens that follow it.
+            caps: maximum number of tokens per row; only tokens that begin a character count.
         """
         device = states.device
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
@@ -83,7 +83,7 @@ class GreedyDecoder:
             owners = [row for row, several in enumerate(chosen) for _ in several]
             prefixes = [prefix for several in chosen for prefix in several]
             rows = len(prefixes)
-            if rows > len(states):  # what was encoded once is decoded more than once
+            if rows > len(states):  # rows with several prefixes are repeated
                 index = torch.tensor(owners, device=device)
                 states = states[index]
                 cache.batch_select_indices(index)
@@ -91,8 +91,8 @@ class GreedyDecoder:
             caps, spent = [caps[owner] for owner in owners], [0] * rows
             padded, mask = _padded(prefixes, self._tokens.end, device)
             if all(prefix[0] == self._tokens.start for prefix in prefixes):
-                padded = padded[:, 1:]  # has been read
-            else:  # a prompt comes before the start token: read anew, but the audio's keys and values stay
+                padded = padded[:, 1:]  # already in the cache
+            else:  # a prompt comes before the start token: reset the self-attention cache, keep the cross-attention one
                 cache = EncoderDecoderCache(DynamicCache(), cache.cross_attention_cache)
             logits = self._logits(padded, states, cache, mask)
             logits[:, self._not_first] = -torch.inf
@@ -131,21 +131,21 @@ class GreedyDecoder:
 
     @torch.inference_mode()
     def first(self, states: Tensor, cache: Any = None) -> Tensor:
-        """Logits [B, vocabulary] behind the start token, of encoder states [B, positions, d_model]."""
+        """Logits [B, vocabulary] after the start token, for encoder states [B, positions, d_model]."""
         start = torch.full((len(states), 1), self._tokens.start, device=states.device)
         return self._logits(start, states, cache)
 
     @torch.inference_mode()
     def read(self, states: Tensor, prefixes: Sequence[list[int]], texts: Sequence[list[int]]) -> list[Decoded]:
-        """What it would be to have written given texts, in encoder states [B, positions, d_model].
+        """Score given texts by teacher forcing, as if they had been decoded from states [B, positions, d_model].
 
         Args:
-            prefixes: what each row starts from.
-            texts: tokens of each row, with the end token if they have one.
+            prefixes: initial tokens of each row.
+            texts: tokens of each row, with the end token if it was reached.
         """
         rows = [[*prefix, *text] for prefix, text in zip(prefixes, texts, strict=True)]
         longest = max(map(len, rows))
-        # Nothing looks ahead, so that padding behind a text does not reach it.
+        # Attention is causal, so padding after a text does not affect it.
         padded = [row + [self._tokens.end] * (longest - len(row)) for row in rows]
         read = torch.tensor(padded, device=states.device)
         with self._heads:
@@ -171,13 +171,13 @@ class GreedyDecoder:
         return decoded
 
     def _logits(self, tokens: Tensor, states: Tensor, cache: Any, mask: Tensor | None = None) -> Tensor:
-        """Logits [B, vocabulary] behind the last of `tokens` [B, n].
+        """Logits [B, vocabulary] after the last of `tokens` [B, n].
 
         Args:
-            mask: 0 for padding, 1 for all else that has been read, `tokens` included: [B, all]. None: no padding.
+            mask: 0 for padding, 1 for every other token so far, including `tokens`: [B, all]. None: no padding.
         """
         places = seen = None
-        if mask is not None:  # a row that is at its end reads on, unheard, while others write
+        if mask is not None:  # a finished row stays in the batch until all are finished; clamp its positions
             places = (mask.cumsum(1) - 1).clamp(0, self._positions - 1)[:, -tokens.shape[1] :]
             seen = _seen(mask, tokens.shape[1], states.dtype)
         hidden = self._decoder(
@@ -199,7 +199,7 @@ class GreedyDecoder:
 
 
 def _padded(prefixes: Sequence[list[int]], padding: int, device: torch.device) -> tuple[Tensor, Tensor | None]:
-    """Prefixes as a rectangle, the shorter ones padded at their left, and where they are; None where they fill it."""
+    """Left-pad prefixes to one length; also return their mask, or None if none is padded."""
     longest = max(map(len, prefixes))
     missing = [longest - len(prefix) for prefix in prefixes]
     rows = [[padding] * short + prefix for short, prefix in zip(missing, prefixes, strict=True)]
@@ -208,10 +208,10 @@ def _padded(prefixes: Sequence[list[int]], padding: int, device: torch.device) -
 
 
 def _seen(there: Tensor, read: int, dtype: torch.dtype) -> Tensor:
-    """What the last `read` tokens see of all [B, all]: 0; and -inf where they look ahead, or at padding.
+    """Additive causal mask of the last `read` tokens: 0 where they may attend, -inf for later tokens and padding.
 
-    transformers' own mask leaves padding nothing to see. A CPU makes 0 of attention to nothing, and kernels of GPUs NaN
-    (PyTorch's issue 110213), which the next layer spreads over the row. So padding sees itself; nothing else sees it.
+    In transformers' own mask, padding attends to nothing. The result is 0 on a CPU but NaN in GPU kernels (PyTorch
+    issue 110213), which the next layer spreads over the row. So padding attends to itself, and nothing else does.
     """
     places = torch.arange(there.shape[1], device=there.device)
     reading = places[-read:, None]
@@ -220,14 +220,14 @@ def _seen(there: Tensor, read: int, dtype: torch.dtype) -> Tensor:
 
 
 class _AlignmentHeads:
-    """Catches the cross attention of some heads while it is entered.
+    """Context manager that captures the cross attention of some heads.
 
     Only their layers compute attention weights (`eager`); all others keep the faster kernel they were loaded with.
     """
 
     def __init__(self, decoder: Any, heads: Sequence[tuple[int, int]]) -> None:
         self._modules = {layer: decoder.layers[layer].encoder_attn for layer, _ in heads}
-        # On the device: a list would be copied there at every token, and waited for.
+        # On the device: a list would be copied there, synchronously, at every token.
         device = decoder.embed_tokens.weight.device
         self._by_layer = {
             layer: torch.tensor([h for at, h in heads if at == layer], device=device) for layer, _ in heads
@@ -252,7 +252,7 @@ class _AlignmentHeads:
         return self.all()[:, :, -1]
 
     def all(self) -> Tensor:
-        """Attention of all tokens that were just read: [B, heads, tokens, positions]."""
+        """Attention of all tokens of the last forward pass: [B, heads, tokens, positions]."""
         return torch.cat([self._caught[layer][:, heads] for layer, heads in self._by_layer.items()], 1)
 
     def _catcher(self, layer: int) -> Callable[..., None]:

@@ -1,16 +1,16 @@
-"""Two hypotheses of the same audio become one: no word lost, none doubled.
+"""Join the hypotheses of two overlapping windows: no word lost, none doubled.
 
-The windows of two chunks overlap by the later one's lead, so the words there were heard twice, each time with the
-context of one side only. They are aligned by what they say and when; then one place is chosen up to which the earlier
-hypothesis is believed, and from which the later one is.
+The windows of two chunks overlap by the later one's lead, so words there are recognised twice, each time with context
+on one side only. The words are aligned by spelling and time; then one switch point is chosen: the earlier hypothesis is
+used up to it, the later one after it.
 
-A word is believed the more the further it lies from its own window's edge: the later window's beginning cuts words
-that the earlier one heard whole, and the other way round. Whether a model leaves out what is cut, as one trained on
-our windows does, or invents something for it, as others do, the words in question lie at an edge. Of two words at the
-same depth, the one that its recogniser was surer of is believed.
+The further a word is from its window's edge, the more it is trusted: the later window's beginning cuts words that are
+complete in the earlier one, and vice versa. A model trained on our windows omits cut words, others invent something for
+them; either way, the unreliable words are at an edge. Of two words at the same distance, the one with the higher
+confidence is used.
 
-The idea of joining at agreeing words is that of LocalAgreement (Macháček et al., 2023); the alignment is
-Needleman and Wunsch's.
+Joining at agreeing words is the idea of LocalAgreement (Macháček et al., 2023); the alignment is Needleman and
+Wunsch's.
 """
 
 from __future__ import annotations
@@ -28,57 +28,57 @@ SAME_WORD_S = 0.6
 #: How far word times may be off, in seconds.
 JITTER_S = 0.2
 
-#: Different words whose middles lie further apart than this are not two hearings of one word, in seconds.
+#: Different words whose middles lie further apart than this are not two versions of one word, in seconds.
 SAME_PLACE_S = 0.35
 
-#: Costs of an alignment. A word that only one window heard costs little where the other could not hear it whole, and
-#: one well inside both costs 1. Two hearings of one word cost less than two words that were each heard once.
+#: Costs of an alignment. A word that only one window has costs little if it is at the edge of the other, and 1 if it is
+#: well inside both. Two versions of one word cost less than two words that are in one window each.
 _EDGE_COST = 0.1
 _SUBSTITUTION = 0.6
 _APART_COST = 2.0  # times seconds squared
 
-#: A word that begins no later than this behind the beginning of a window is cut by it, in seconds.
+#: A word that begins within this time after the beginning of a window is cut by it, in seconds.
 _CUT_S = 0.1
 
-#: How sure a recogniser is of nothing: near the edge of a window it often leaves out what the other one heard.
+#: Confidence in the absence of a word: near its edge, a window often lacks words that the other one has.
 _NOTHING = 0.4
 
-#: What it costs to leave out a word behind what the earlier window has heard at all.
+#: Cost of omitting a word after the end of the earlier window.
 _UNHEARD = 100.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """One step of the alignment: a word heard by both, or by one of them only (the other is -1)."""
+    """One step of the alignment: indices of a word in both windows, or in one of them (the other index is -1)."""
 
     earlier: int
     later: int
     equal: bool
-    begun: bool = False  # the earlier window heard but its beginning
+    begun: bool = False  # the earlier window has only its beginning
 
 
 class Joined(NamedTuple):
-    """Words of two hypotheses, each once; the first `kept` of them are the earlier one's."""
+    """Words of two hypotheses, each once; the first `kept` of them are from the earlier one."""
 
     words: list[Word]
     kept: int
 
 
 def join(earlier: Sequence[Word], later: Sequence[Word], *, begin_s: float, end_s: float, settled: int = 0) -> Joined:
-    """The words of both hypotheses, each once.
+    """Join the words of two hypotheses, each once.
 
     Args:
         earlier: words of the earlier window, by time.
         later: words of the later window, by time.
         begin_s: where the later window begins.
         end_s: where the earlier window ends.
-        settled: so many of the earlier words have been shown as final; they stay whatever the later window says.
+        settled: number of earlier words that have been shown as final; they are kept in any case.
     """
     if not earlier or not later:
-        # A window in which nothing at all was heard (or was believed) contradicts nobody.
+        # A window without words (or with only rejected ones) does not contradict the other.
         return Joined(in_order([*earlier, *later], settled), len(earlier))
-    # Words outside the overlap were heard by one window only; those at its rim may be placed a little wrongly, and what
-    # the earlier window has left of a word at its end belongs to the first one behind it.
+    # Words outside the overlap are in one window only. Times of those at its borders may be off a little, and a
+    # fragment at the earlier window's end belongs to the first word after it.
     first = next((i for i, w in enumerate(earlier) if w.end_s > begin_s - JITTER_S), len(earlier))
     behind = next((j + 1 for j, w in enumerate(later) if w.start_s >= end_s + JITTER_S), len(later))
     left, right = earlier[first:], later[:behind]
@@ -101,16 +101,16 @@ def join(earlier: Sequence[Word], later: Sequence[Word], *, begin_s: float, end_
 def _written(earlier: str, later: str) -> str:
     """A word with the case of the earlier and the punctuation of the later window.
 
-    The earlier one knows what comes before it, and so whether a sentence begins with it; the later one what comes
-    behind it, and so whether a sentence ends there.
+    The earlier window has the text before it, and so knows whether it begins a sentence; the later one has the text
+    after it, and so knows whether a sentence ends there.
     """
     return bare(earlier) + later[len(bare(later)) :]
 
 
 def in_order(words: Sequence[Word], settled: int = 0) -> list[Word]:
-    """The same words, none beginning before the one before it has ended; the first `settled` are left as they are.
+    """Remove overlaps between the times of successive words; the first `settled` words are left as they are.
 
-    Two that overlap meet in the middle: times are off, and which of them is nobody knows.
+    Two overlapping words are made to meet in the middle, because either of their times may be wrong.
     """
     result: list[Word] = list(words[:settled])
     for word in words[settled:]:
@@ -135,8 +135,8 @@ def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: f
     for i in range(len(left) + 1):
         for j in range(len(right) + 1):
             choices: list[tuple[float, bool, _Pair]] = []
-            # Of two words that have nothing to do with each other, the one that is spoken later comes later.
-            # What the later window's beginning cuts comes before all that it heard, wherever its end is taken to be.
+            # Unrelated words are ordered by time. But a word that the later window's beginning cuts comes before all
+            # words of that window, whatever its end time is.
             left_is_later = (
                 bool(i and j)
                 and _middle(left[i - 1]) > _middle(right[j - 1])
@@ -149,15 +149,15 @@ def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: f
             if i and j:
                 a, b = left[i - 1], right[j - 1]
                 equal = spelled_left[i - 1] == spelled_right[j - 1] != ""
-                # Well inside the overlap both windows hear everything: what each heard once was said once.
+                # Well inside the overlap, both windows are reliable: a word that each has once was spoken once.
                 inside = a.start_s >= begin_s + JITTER_S and b.end_s <= end_s - JITTER_S
-                # So were two words that stand behind the same one in both.
+                # So was a word that follows the same word in both.
                 follows = min(i, j) > 1 and spelled_left[i - 2] == spelled_right[j - 2] != ""
                 cut = _fragment(a, b, spelled_left[i - 1], spelled_right[j - 1], begin_s, end_s)
                 begun = i == len(left) and j == 1 and _begun(a, b, spelled_left[-1], spelled_right[0], begin_s, end_s)
                 cut = cut or begun
                 apart_s = 0.0 if begun else _apart_s(a, b) if equal or cut else _between_s(a, b, begin_s)
-                # What the later window heard whole is not another hearing of what began well before that.
+                # A word that is complete in the later window is not another version of one that began well before it.
                 other = a.start_s < begin_s - JITTER_S and b.start_s > begin_s + _CUT_S and not equal
                 near = apart_s < (SAME_WORD_S if equal or cut else SAME_PLACE_S) and not other
                 if near or (equal and (inside or follows)):
@@ -175,21 +175,21 @@ def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: f
 
 
 def _apart_s(a: Word, b: Word) -> float:
-    """How far apart two hearings of one word are: an edge of a window moves one end of a word, seldom both."""
+    """Distance between two versions of one word: a window's edge moves one end of a word, seldom both."""
     apart_s = min(abs(a.start_s - b.start_s), abs(a.end_s - b.end_s), abs(_middle(a) - _middle(b)))
     common_s = min(a.end_s, b.end_s) - max(a.start_s, b.start_s)
     return max(0.0, apart_s - max(0.0, common_s))
 
 
 def _between_s(a: Word, b: Word, begin_s: float) -> float:
-    """How far apart two words are that say different things: of one that the later window cut, its end is left."""
+    """Distance between two different words; if the later window cuts the word, compare the ends, too."""
     middles_s = abs(_middle(a) - _middle(b))
     cut = a.start_s < begin_s and b.start_s <= begin_s + _CUT_S
     return min(middles_s, abs(a.end_s - b.end_s)) if cut else middles_s
 
 
 def _fragment(a: Word, b: Word, spelled_a: str, spelled_b: str, begin_s: float, end_s: float) -> bool:
-    """Whether one of two hearings is what a window's edge has left of the other."""
+    """Whether one of two words is a fragment of the other, cut by a window's edge."""
     if not spelled_a or not spelled_b:
         return False
     cut_at_end = a.end_s > end_s - JITTER_S and spelled_b.startswith(spelled_a)
@@ -198,10 +198,10 @@ def _fragment(a: Word, b: Word, spelled_a: str, spelled_b: str, begin_s: float, 
 
 
 def _begun(last: Word, first: Word, spelled_last: str, spelled_first: str, begin_s: float, end_s: float) -> bool:
-    """Whether the last word of the earlier window is what it heard of the first one of the later window.
+    """Whether the last word of the earlier window is the beginning of the first word of the later window.
 
-    Nothing was said between them, so that both begin a sentence behind a pause, wherever in that the earlier window put
-    it. What the later window's beginning cuts is another word.
+    There is no word between them, so both begin a sentence after a pause, wherever in the pause the earlier window
+    placed it. A word that the later window's beginning cuts is a different one.
     """
     in_both = last.start_s >= begin_s + JITTER_S or abs(last.start_s - first.start_s) < JITTER_S
     reaches_out = first.start_s < end_s < first.end_s + JITTER_S
@@ -209,15 +209,15 @@ def _begun(last: Word, first: Word, spelled_last: str, spelled_first: str, begin
 
 
 def _alone_cost(inside_s: float) -> float:
-    """What it costs to believe that the other window did not hear a word which lies so far inside of it."""
+    """Cost of a word that is missing from the other window, by its distance from that window's edge."""
     return min(1.0, max(_EDGE_COST, inside_s / (2 * JITTER_S)))
 
 
 def _switch(
     pairs: Sequence[_Pair], left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: float, settled: int
 ) -> int:
-    """How many steps of the alignment follow the earlier hypothesis; the later one has the rest."""
-    # What it costs to follow one of them at each step: how much the other one is believed there.
+    """Number of alignment steps to take from the earlier hypothesis; the rest are taken from the later one."""
+    # The cost of following one hypothesis at a step is the trust in the other one there.
     as_earlier, as_later, middles = [], [], []
     for pair in pairs:
         a = left[pair.earlier] if pair.earlier >= 0 else None
@@ -232,7 +232,7 @@ def _switch(
         middles.append(_middle(a or b))
     middle_s = (begin_s + end_s) / 2
     best, best_cost = 0, (float("inf"), 0.0)
-    # Behind its last word the earlier window heard nothing at all: it is believed in all of that, or in none.
+    # After its last word the earlier window has only silence: trust all of that, or none.
     silent = max((step + 1 for step, pair in enumerate(pairs) if pair.earlier >= 0), default=0)
     for switch in sorted({*range(silent + 1), len(pairs)}):
         wrong = sum(as_earlier[:switch]) + sum(as_later[switch:])
@@ -244,24 +244,24 @@ def _switch(
 
 
 def _trust_in_earlier(a: Word | None, b: Word | None, begin_s: float, end_s: float) -> float:
-    """Near 1 where the earlier window is the likelier to have heard a word whole, near 0 where the later one is.
+    """Near 1 if the earlier window is likelier to have the complete word, near 0 if the later one is.
 
     Args:
-        a, b: the word as the earlier and as the later window heard it.
+        a, b: the word in the earlier and in the later window.
     """
     last, first = a or b, b or a
     if last is None or first is None:
         return 0.5
-    # Times are off, so a word that just fits in is hardly better than one that just does not.
+    # Times are imprecise, so a word that just fits in is hardly better than one that just does not.
     inside_earlier = max(0.0, end_s - last.end_s) + JITTER_S
     inside_later = max(0.0, first.start_s - begin_s) + JITTER_S
     return inside_earlier / (inside_earlier + inside_later)
 
 
 def _certainty(word: Word | None) -> float:
-    """How sure a recogniser was of what it wrote, or of having heard nothing.
+    """Confidence in a word, or in its absence.
 
-    Where a window cuts a word, recognisers guess, and know it; the square of their confidence tells guesses apart.
+    For a cut word, recognisers guess with low confidence; squaring it separates guesses more clearly.
     """
     if word is None:
         return _NOTHING

@@ -1,13 +1,13 @@
-"""Words become captions: lines that are broken at the end of a sentence, at a pause, or when a screen is full.
+"""Break words into captions: lines that end at the end of a sentence, at a pause, or when a screen is full.
 
-A full line is broken at the best place in its second half (`wire.breaks`), and what stands behind it begins the next
-one; so a caption is one screen of subtitles as it stands. A sentence of less than a second has the next one beside it.
+A full line is broken at the best place in its second half (`wire.breaks`), and the rest begins the next one; so a
+caption is one screen of subtitles. A sentence shorter than a second shares its line with the next one.
 
-A line whose words are all settled and whose end is decided is closed: its caption is final and is never touched again.
-Nothing is held back for the sake of a nicer break: no word waits longer than its line lasts, `LINE_S` at most. What
-comes behind the closed ones is shown as provisional captions of live sources, each a new revision of its id whenever it
-changes. A provisional caption whose words turn out not to exist becomes empty until its id is used again. The captions
-of jobs appear only when they are final: nobody watches them grow, and their log stays short.
+A line whose words are all settled and whose end is decided is closed: its caption is final and never changes again.
+Nothing is held back for a nicer break: no word waits longer than its line lasts, which is at most `LINE_S`. For live
+sources, the words after the closed lines are shown as provisional captions, with a new revision for each change. A
+provisional caption whose words disappear becomes empty until its id is used again. Captions of jobs are published only
+when they are final: no client follows them live, and their log stays short.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from transcriber.outcome import pack, unpack
 from wire.breaks import cut, ends_sentence, fits
 from wire.messages import Caption, Content, Word
 
-#: Longest time that one line spans, in seconds: a full screen stays for five or six (SLU, "Undertextning"; Netflix's
-#: limit is seven, General Requirements 1).
+#: Maximum duration of a line, in seconds: a full screen stays for five or six (SLU, "Undertextning"; Netflix's limit is
+#: seven, General Requirements 1).
 LINE_S = 6.0
 
-#: Shortest time from the beginning of a line to the next one, in seconds; Netflix has 5/6 s, subtitlers' habit is 1 s.
+#: Minimum time from the beginning of a line to the next one, in seconds; Netflix has 5/6 s, subtitlers use 1 s.
 SHORTEST_S = 1.0
 
-#: A pause of so many seconds ends a line.
+#: A pause of this length ends a line, in seconds.
 PAUSE_S = 1.0
 
-#: Times are kept to the millisecond.
+#: Decimals of times: milliseconds.
 _DIGITS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What captions say of the audio that they rest on."""
+    """The attributes that captions take from their audio."""
 
     source: str = ""
     epoch: int = 1
@@ -62,19 +62,19 @@ class Lines:
 
     Attributes:
         next_id: of the first caption that is not final.
-        open: settled words behind the last final caption.
-        gap: lost audio that may go on, as start, end and reason.
+        open: settled words after the last final caption.
+        gap: lost audio that may be extended, as start, end and reason.
     """
 
     next_id: int = 1
     open: list[Word] = field(default_factory=list)
     gap: tuple[float, float, str] | None = None
     _shown: dict[int, _Shown] = field(default_factory=dict)
-    _unlogged: set[int] = field(default_factory=set)  # ids whose newest revision is in no log
+    _unlogged: set[int] = field(default_factory=set)  # ids whose newest revision is not in the log
     _closed: list[Caption] = field(default_factory=list)
 
     def settle(self, words: Sequence[Word], origin: Origin, *, quiet_until_s: float) -> None:
-        """Append words that will not change any more, and close the lines that they complete.
+        """Append words that will not change again, and close the lines that they complete.
 
         Args:
             quiet_until_s: no further word begins before this time.
@@ -87,14 +87,14 @@ class Lines:
         self.open = [word for line in lines for word in line]
 
     def flush(self, origin: Origin) -> None:
-        """Close every line: no word follows."""
+        """Close every line: no more words follow."""
         for line in _broken(self.open, origin.language):
             self._close(line, origin)
         self.open = []
         self._close_gap(origin)
 
     def lose(self, start_s: float, end_s: float, reason: str, origin: Origin) -> None:
-        """Mark audio as lost; what is lost right behind it for the same reason becomes one gap with it."""
+        """Mark audio as lost; extend the previous gap if it is adjacent and has the same reason."""
         if self.gap and self.gap[2] == reason and start_s - self.gap[1] < PAUSE_S:
             self.gap = (self.gap[0], end_s, reason)
             return
@@ -104,10 +104,10 @@ class Lines:
     def emit(
         self, provisional: Sequence[Word], origin: Origin, *, live: bool, logged: bool = True
     ) -> tuple[Caption, ...]:
-        """The captions that have changed since the last time, finals first, and those that are in no log yet.
+        """The captions that have changed since the last call or are not in the log yet, finals first.
 
         Args:
-            logged: otherwise these are shown alone: who begins to read later has not seen them.
+            logged: whether the returned captions will be logged; if not, they are only shown to current viewers.
         """
         captions, self._closed = self._closed, []
         if live:
@@ -117,7 +117,7 @@ class Lines:
         return tuple(captions)
 
     def withdraw(self, origin: Origin) -> None:
-        """Close provisional captions that came to nothing: the source has ended."""
+        """Close leftover provisional captions as empty ones: the source has ended."""
         for id, shown in sorted(self._shown.items()):
             if shown.text or id in self._unlogged:
                 self._closed.append(_empty(id, shown, origin, final=True))
@@ -181,9 +181,9 @@ class Lines:
 
 
 def _broken(words: Sequence[Word], language: str | None) -> list[list[Word]]:
-    """Words in lines, from left to right: no break depends on words behind the one that made it necessary.
+    """Break words into lines, from left to right; no break depends on words after the one that made it necessary.
 
-    So more words leave all lines but the last as they are, and words that are broken again break in the same places.
+    So appending words changes only the last line, and breaking the same words again gives the same lines.
     """
     lines: list[list[Word]] = []
     line: list[Word] = []
@@ -202,13 +202,13 @@ def _broken(words: Sequence[Word], language: str | None) -> list[list[Word]]:
 
 
 def _ends(line: Sequence[Word], next_s: float, language: str | None) -> bool:
-    """Whether a line ends here, if the next word begins at `next_s` or later."""
+    """Whether a line ends here, given that the next word begins at `next_s` or later."""
     long_enough = next_s - line[0].start_s >= SHORTEST_S
     return (long_enough and ends_sentence(line[-1].text, language)) or next_s - line[-1].end_s >= PAUSE_S
 
 
 def _overflows(line: Sequence[Word], language: str | None) -> bool:
-    """Whether a line is more than fits on a screen, or stays there too long."""
+    """Whether a line does not fit on a screen, or lasts too long."""
     if len(line) == 1:
         return False
     return line[-1].end_s - line[0].start_s > LINE_S or not fits([w.text for w in line], separator(language))

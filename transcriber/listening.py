@@ -1,4 +1,4 @@
-"""What is heard in chunks: decoded in batches, several of a source at once where that is possible, and judged."""
+"""Decode chunks in batches, grouping successive chunks of a source where possible, and filter the hypotheses."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from wire.queue import Delivery
 
 log = logging.getLogger(__name__)
 
-#: What became of chunks: their outcome, or why there is none.
+#: Chunks with their outcomes, or the errors that they caused.
 Settled: TypeAlias = list[tuple[Delivery, Outcome | Exception]]
 
-#: Chunks that are heard at once.
+#: Chunks that are decoded as one utterance.
 Group: TypeAlias = Sequence[Delivery]
 
 
-#: What one batch weighs in what a window takes of late.
+#: Weight of the newest batch in the moving average of the time per window.
 _FADE = 0.3
 
 
 class Listener:
-    """Hears chunks.
+    """Decodes chunks.
 
     Args:
-        previous: what was said before a chunk; asked only for a model that was trained to be told.
-        batch_size: most windows that are decoded together.
-        task: what is done with the speech of sources that do not name a task.
-        follow_turns: whether chunks are looked through for turns of their language.
+        previous: returns the text before a chunk; called only if the model was trained with prompts.
+        batch_size: maximum number of windows decoded together.
+        task: for sources that do not name one.
+        follow_turns: whether to detect changes of language within a chunk.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class Listener:
         self._batch_size = batch_size
         self._task = task
         self._follow_turns = follow_turns
-        #: What a window takes, in seconds, of late; none has been heard yet.
+        #: Moving average of the time per window, in seconds; infinite before the first batch.
         self.window_s = float("inf")
 
     def hear(self, engine: Engine, deliveries: Sequence[Delivery]) -> Iterator[Settled]:
-        """What became of chunks, batch by batch. What several at once give no trust in is heard again, each alone."""
+        """Decode chunks, and yield results batch by batch. Groups with unreliable results are decoded again singly."""
         alone: list[Group] = []
         for batch in self._batches(together.groups(deliveries, engine.context_s)):
             settled, doubted = self._decode(engine, batch)
@@ -74,7 +74,7 @@ class Listener:
             yield groups[first : first + self._batch_size]
 
     def _decode(self, engine: Engine, groups: Sequence[Group]) -> tuple[Settled, list[Group]]:
-        """Decode groups in one batch, and if that fails, each by itself; and which chunks are to be heard alone."""
+        """Decode groups in one batch, or one by one if that fails; also return the chunks to decode again alone."""
         began_s = time.perf_counter()
         wholes = [together.as_one([delivery.chunk for delivery in group]) for group in groups]
         heard: list[list[Heard]] | None
@@ -82,12 +82,12 @@ class Listener:
             heard = recognise(engine, wholes, self._task, self._previous, follow_turns=self._follow_turns)
         except AWAY:
             raise
-        except Exception as error:  # noqa: BLE001  # whatever an engine raises, the other chunks must not suffer
+        except Exception as error:  # noqa: BLE001  # no error of an engine may affect the other chunks
             if len(groups) == len(groups[0]) == 1:
                 return [(groups[0][0], error)], []
-            log.warning("a batch of %d failed and is tried one by one: %s", len(groups), repr(error))
+            log.warning("a batch of %d failed, retrying one by one: %s", len(groups), repr(error))
             heard = None
-        if heard is None:  # not in the handler: the error holds all that the batch had in the device's memory
+        if heard is None:  # outside the handler: the error's traceback keeps the batch's tensors in the device's memory
             if len(groups) == 1:
                 return [], _each(groups[0])
             tried = [self._decode(engine, [group]) for group in groups]
@@ -102,18 +102,18 @@ class Listener:
                 continue
             judged = [self._part(whole, part) for part in parts]
             chunks = [delivery.chunk for delivery in group]
-            window = group[0].entry_id.decode()  # who hears a chunk again takes it alone, or out of another entry
+            window = group[0].entry_id.decode()  # unique: a chunk decoded again is alone, or in another entry's window
             settled += zip(group, together.apart(chunks, judged, engine.title, window), strict=True)
         self._count([delivery.chunk for delivery, _ in settled], sum(map(len, groups)), busy_s)
         return settled, alone
 
     def _part(self, chunk: Chunk, heard: Heard) -> Part:
-        """What was heard in a chunk or a part of it, in each language that it may be in."""
+        """Filter the hypotheses of a chunk or a part of it, one for each candidate language."""
         readings = {spoken: self._believed(chunk, hypothesis) for spoken, hypothesis in heard.hypotheses.items()}
         return Part.of(readings, heard.probabilities)
 
     def _believed(self, chunk: Chunk, hypothesis: Hypothesis) -> Reading:
-        """A hypothesis as far as it is believed. What is not ends here: it reaches no caption."""
+        """The accepted part of a hypothesis. Rejected text never reaches a caption."""
         verdict = judge(hypothesis)
         if verdict.reason:
             place = (chunk.source, chunk.epoch, chunk.seq)
@@ -133,7 +133,7 @@ class Listener:
 
 
 def _lately(before: float, now: float) -> float:
-    """A mean in which what was fades."""
+    """The moving average, updated with a new value."""
     return now if math.isinf(before) else before + _FADE * (now - before)
 
 

@@ -1,7 +1,7 @@
 """Whisper's log-mel features for a whole batch, with the numbers of transformers' WhisperFeatureExtractor.
 
-Audio is padded with zeros *before* the spectrogram, as in training: zero is not the log-mel of silence, so padding the
-features would show the model something that it has never seen.
+Audio is padded with zeros *before* the spectrogram, as in training: zero is not the log-mel value of silence, so
+padding the features would give the model inputs that it was not trained on.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-#: Samples between two frames, and in one analysis window (openai/whisper, audio.py).
+#: Hop and window length in samples (openai/whisper, audio.py).
 HOP_SAMPLES = 160
 WINDOW_SAMPLES = 400
 
-#: Power below which the logarithm is cut off.
+#: Minimum power: smaller values are clamped before the logarithm.
 _FLOOR = 1e-10
 
 
 class LogMel:
-    """Turns audio into features.
+    """Computes log-mel features.
 
     Args:
-        filters: mel filter bank, [n_fft / 2 + 1, n_mels], as the checkpoint's feature extractor has it.
+        filters: mel filter bank of the checkpoint's feature extractor, [n_fft / 2 + 1, n_mels].
     """
 
     def __init__(self, filters: NDArray[np.floating], device: torch.device) -> None:
@@ -37,7 +37,7 @@ class LogMel:
     def __call__(self, audios: Sequence[NDArray[np.float32]], frames: int) -> Tensor:
         """Features [B, n_mels, frames] of audio of at most frames · HOP_SAMPLES samples each."""
         longest = max(len(audio) for audio in audios)
-        # Frames further than a window behind the last sample are silence exactly: they need no Fourier transform.
+        # Frames more than a window after the last sample are exactly silent and need no Fourier transform.
         computed = min(frames, -(-longest // HOP_SAMPLES) + -(-WINDOW_SAMPLES // HOP_SAMPLES))
         batch = np.zeros((len(audios), computed * HOP_SAMPLES), dtype=np.float32)
         for row, audio in zip(batch, audios, strict=True):

@@ -1,4 +1,4 @@
-"""Starts a transcriber: settings, model, heartbeat, and then the loop until SIGTERM or Ctrl-C."""
+"""Start a transcriber: read settings, load the model, start the heartbeat, run the loop until SIGTERM or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from wire.workers import Worker
 log = logging.getLogger(__name__)
 
 _DESCRIPTION = """\
-Turns chunks of audio, which ingest has queued in Redis, into captions. Start as many as you
-like, on as many machines as you like: they share the work and need no configuration of each
-other. One that is killed loses nothing; its chunks are taken over.
+Turns chunks of audio that ingest has queued in Redis into captions. Start any number of
+transcribers, on any number of machines: they share the work without knowing of each other.
+If one is killed, nothing is lost; another takes over its chunks.
 
-The environment is its configuration:
+Configuration is read from the environment:
 """
 
 _EPILOG = """\
@@ -42,25 +42,25 @@ examples:
   python -m transcriber
   MODEL=KBLab/kb-whisper-small BATCH_SIZE=16 DEVICE=cuda python -m transcriber
 
-It stops on SIGTERM or Ctrl-C when the batch in hand is committed. Exit codes: 0 stopped as
-asked, 1 failed while running, 2 a setting or the model is wrong (the last line says which).
+On SIGTERM or Ctrl-C it commits the current batch and stops. Exit codes: 0 stopped on request,
+1 failed while running, 2 a setting or the model is invalid (the last line names it).
 """
 
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
-    """Run a transcriber; the exit code."""
+    """Run a transcriber and return the exit code."""
     _parser().parse_args(argv)
     try:
         settings = load(Settings, environ)
         logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-        logging.getLogger("huggingface_hub").propagate = False  # it has a handler of its own
+        logging.getLogger("huggingface_hub").propagate = False  # it installs its own handler
         if settings.device not in ("auto", "cuda"):
             return run(settings)
-        with one_of_several(connect(settings.redis_url), os.environ):  # where CUDA reads it
+        with one_of_several(connect(settings.redis_url), os.environ):  # CUDA reads this environment
             return run(settings)
     except AWAY as error:
-        # Not the address itself: it may have a password, and logs are read by many.
-        print(f"transcriber: no Redis answers where REDIS_URL says: {error}", file=sys.stderr)
+        # Do not log the URL: it may contain a password.
+        print(f"transcriber: no Redis answers at REDIS_URL: {error}", file=sys.stderr)
         return 1
     except UndertextError as error:
         print(f"transcriber: {error}", file=sys.stderr)
@@ -68,11 +68,11 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
 
 
 def run(settings: Settings) -> int:
-    """Load the model, and work with it until told to stop; the exit code.
+    """Load the model, transcribe until stopped, and return the exit code.
 
     Raises:
-        ModelError: it cannot be loaded.
-        AWAY: Redis was away for too long.
+        ModelError: the model cannot be loaded.
+        AWAY: Redis was unreachable for too long.
     """
     registry = CollectorRegistry()
     metrics = TranscriberMetrics(registry)
@@ -86,17 +86,17 @@ def run(settings: Settings) -> int:
         load=lambda: make_engine(settings, metrics),
         release=release_memory,
     )
-    del engine  # or the first would stay in memory when it goes off the air
+    del engine  # or this reference would keep the first model in memory after it is replaced
     return serve(settings, on_air, metrics, registry)
 
 
 def serve(settings: Settings, on_air: OnAir, metrics: TranscriberMetrics, registry: CollectorRegistry) -> int:
-    """Work with a loaded model, and those that follow it, until told to stop; the exit code.
+    """Transcribe with the loaded model and its replacements until stopped, and return the exit code.
 
-    The heartbeat begins only now that the model is loaded and warm: whoever counts transcribers counts ready ones.
+    The heartbeat starts after the model is loaded and warm, so that only ready transcribers are counted.
 
     Raises:
-        AWAY: Redis was away for too long.
+        AWAY: Redis was unreachable for too long.
     """
     redis = connect(settings.redis_url)
     try:
@@ -128,10 +128,10 @@ def make_engine(settings: Settings, metrics: TranscriberMetrics) -> Replaceable:
     """Load the model and run it once.
 
     Raises:
-        ModelError: it cannot be loaded, or cannot do the task that all sources are put to.
+        ModelError: it cannot be loaded, or does not support the default task (TASK).
         NoRoom: it does not fit into the device's memory.
     """
-    # Thread pools read these when torch is first imported.
+    # torch's thread pools read these at its first import.
     os.environ.setdefault("OMP_NUM_THREADS", str(settings.threads))
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     import torch
@@ -155,12 +155,12 @@ def make_engine(settings: Settings, metrics: TranscriberMetrics) -> Replaceable:
     except torch.OutOfMemoryError as error:
         raise NoRoom(f"{settings.model} does not fit into the memory of DEVICE={settings.device}") from error
     except Unsupported as error:
-        raise ModelError(f"TASK={settings.task}: {error}; {settings.model} can only write speech down") from error
+        raise ModelError(f"TASK={settings.task}: {error}; {settings.model} can only transcribe") from error
     return engine
 
 
 def release_memory() -> None:
-    """Give back what a model held that is no longer used."""
+    """Free the memory of a model that is no longer used."""
     import torch
 
     gc.collect()

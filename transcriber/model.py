@@ -1,8 +1,8 @@
-"""Loads a Whisper checkpoint: a folder, or a name on the Hugging Face hub.
+"""Load a Whisper checkpoint from a folder or from the Hugging Face hub.
 
-A checkpoint that our trainer made carries `undertext.json`. It names the languages, and the acoustic context in seconds
-that the model was trained for; the encoder is then cut to that context, which spares most of its work. A checkpoint
-without it runs with Whisper's 30 s: one that was not trained for a shorter context writes nonsense there.
+A checkpoint made by our trainer has an `undertext.json`, which lists the languages and the acoustic context in seconds
+that the model was trained for; the encoder is then cut to that context, which saves most of its work. A checkpoint
+without it runs with Whisper's 30 s: a model that was not trained for a shorter context produces nonsense with one.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ from wire.errors import DecodeError, ModelError
 
 log = logging.getLogger(__name__)
 
-#: Encoder positions a second: one is 20 ms.
+#: Encoder positions per second: one is 20 ms.
 POSITIONS_PER_S = 50
 
-#: What our trainer writes beside the weights.
+#: File that our trainer writes next to the weights.
 MANIFEST = "undertext.json"
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the trainer says about a model; every field has a value that suits a model without a manifest."""
+    """The trainer's description of a model; the defaults suit a model without a manifest."""
 
     languages: tuple[str, ...] | None = None  # None: all that the tokenizer has
-    context_s: float | None = None  # None: the whole of what the encoder was built for
-    trained_with_prompts: bool | None = None  # None: nobody says
-    tasks: tuple[str, ...] = ("transcribe", "translate")  # as far as the tokenizer has them
-    tokens: Mapping[str, str] = field(default_factory=dict)  # languages that have another's token, and whose
+    context_s: float | None = None  # None: the encoder's full context
+    trained_with_prompts: bool | None = None  # None: unknown
+    tasks: tuple[str, ...] = ("transcribe", "translate")  # those that the tokenizer has
+    tokens: Mapping[str, str] = field(default_factory=dict)  # languages that use another language's token, and which
 
     @classmethod
     def decode(cls, data: bytes) -> Manifest:
-        """Parse `undertext.json`; unknown fields are somebody else's.
+        """Parse `undertext.json`; unknown fields are ignored.
 
         Raises:
             DecodeError: not JSON, or a field has the wrong type.
@@ -60,7 +60,7 @@ class Manifest:
             if not isinstance(prompts, bool):
                 raise TypeError(f"trained_with_prompts is {prompts!r}, not true or false")
             if context_s is not None and not float(context_s) * POSITIONS_PER_S >= 1:
-                raise ValueError(f"context_s is {context_s!r}: too short to hear anything")
+                raise ValueError(f"context_s is {context_s!r}, less than one encoder position")
             return cls(
                 tasks=tuple(str(task) for task in values.get("tasks", cls.tasks)),
                 languages=tuple(str(language) for language in languages) if languages is not None else None,
@@ -77,9 +77,7 @@ class Model:
     """A checkpoint in memory."""
 
     name: str
-    title: (
-        str  # what captions say: its name on the hub with the commit, or the end of its folder's path with its edition
-    )
+    title: str  # in captions: its name on the hub with the commit, or the end of its folder's path with its edition
     whisper: Any  # WhisperForConditionalGeneration, in evaluation mode
     tokenizer: Any
     mel_filters: NDArray[np.floating]  # [n_fft / 2 + 1, n_mels]
@@ -100,26 +98,26 @@ class Model:
 
 
 def load(name: str, *, device: str = "auto", dtype: str = "auto") -> Model:
-    """Load `name` and put it on a device.
+    """Load `name` and move it to a device.
 
     Args:
-        dtype: as DTYPE has it.
+        dtype: a value of the setting DTYPE.
 
     Raises:
-        ModelError: it cannot be found, reached or used; the text says what to do.
+        ModelError: it cannot be found, reached or used; the message suggests a fix.
     """
     place = _device(device)
     precision = _dtype(dtype, place)
     config = _fetch(name, transformers.AutoConfig)
     if config.model_type != "whisper":
-        raise ModelError(f"{name} is a {config.model_type} model, not a Whisper; set MODEL to a Whisper checkpoint")
+        raise ModelError(f"{name} is a {config.model_type} model; set MODEL to a Whisper checkpoint")
     tokenizer = _fetch(name, transformers.AutoTokenizer)
     extractor = _fetch(name, transformers.AutoFeatureExtractor)
     whisper, found = _fetch(
         name, transformers.WhisperForConditionalGeneration, dtype=precision, output_loading_info=True
     )
     if extractor.feature_size != config.num_mel_bins:
-        raise ModelError(f"{name}: features of {extractor.feature_size} mel bins for a model of {config.num_mel_bins}")
+        raise ModelError(f"{name}: features of {extractor.feature_size} mel bins, but a model of {config.num_mel_bins}")
     _check_weights(name, whisper, found["missing_keys"])
     manifest = _manifest(name)
     if manifest.context_s is not None:
@@ -137,7 +135,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto") -> Model:
 
 
 def shorten(whisper: Any, positions: int) -> None:
-    """Cut the encoder to a shorter context: its positions are a sinusoid, the first are those of a shorter clip."""
+    """Cut the encoder to a shorter context. Its embeddings are sinusoidal, so the first ones fit a shorter clip."""
     if positions >= whisper.config.max_source_positions:
         return
     encoder = whisper.get_encoder()
@@ -149,7 +147,7 @@ def shorten(whisper: Any, positions: int) -> None:
 
 
 def _check_weights(name: str, whisper: Any, missing: Iterable[str]) -> None:
-    """Whether all weights are there, and are numbers: transformers makes up what a file lacks.
+    """Check that all weights are present and finite: transformers initialises missing ones at random.
 
     Raises:
         ModelError: they are not.
@@ -157,15 +155,15 @@ def _check_weights(name: str, whisper: Any, missing: Iterable[str]) -> None:
     lacking = sorted(missing)
     if lacking:
         raise ModelError(
-            f"{name} is not a whole Whisper checkpoint: it lacks {len(lacking)} weights, {lacking[0]} first"
+            f"{name} is not a complete Whisper checkpoint: {len(lacking)} weights are missing, first {lacking[0]}"
         )
     broken = next((key for key, value in whisper.named_parameters() if not value.isfinite().all()), None)
     if broken:
-        raise ModelError(f"{name}: {broken} has values that are no numbers; the training that made it went wrong")
+        raise ModelError(f"{name}: {broken} contains NaN or infinite values; its training failed")
 
 
 def _moved(whisper: Any, device: torch.device) -> Any:
-    """The model on its device. On a CPU its weights still lie in the file, and change if that is written over."""
+    """Move a model to its device. On a CPU, copy its weights out of the mapped file, which may be overwritten."""
     if device.type == "cpu":
         for weights in (*whisper.parameters(), *whisper.buffers()):
             weights.data = weights.data.clone()
@@ -173,7 +171,7 @@ def _moved(whisper: Any, device: torch.device) -> Any:
 
 
 def _title(name: str, config: Any) -> str:
-    """What a model is called in captions; nothing of this machine."""
+    """The model's name in captions; reveals nothing about this machine."""
     path = Path(name).expanduser().resolve()
     if path.is_dir():
         return f"{'/'.join(path.parts[-2:])}@{fingerprint(path)}"
@@ -186,15 +184,15 @@ def _context_s(whisper: Any) -> float:
 
 
 def _fetch(name: str, cls: Any, **options: Any) -> Any:
-    """`cls.from_pretrained`, with errors that a user can act on."""
+    """Call `cls.from_pretrained` and translate its errors into ones that a user can act on."""
     path = folder_of(name)
     try:
         return cls.from_pretrained(name if path is None else str(path), **options)
     except OSError as error:
         if path is not None:
-            raise ModelError(f"{path} is not a whole Whisper checkpoint: {_first_line(error)}") from error
+            raise ModelError(f"{path} is not a complete Whisper checkpoint: {_first_line(error)}") from error
         raise ModelError(
-            f"{name} is neither a folder here nor to be had from the hub: {_first_line(error).rstrip('.')}. "
+            f"{name} is not a folder and cannot be fetched from the hub: {_first_line(error).rstrip('.')}. "
             "Without a network, set MODEL to a folder such as demo/model"
         ) from error
     except torch.OutOfMemoryError:
@@ -202,7 +200,7 @@ def _fetch(name: str, cls: Any, **options: Any) -> Any:
     except SafetensorError as error:
         raise ModelError(f"the weights of {name} are damaged: {_first_line(error)}") from error
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise ModelError(f"{name} cannot be loaded as a Whisper: {_first_line(error)}") from error
+        raise ModelError(f"{name} cannot be loaded as a Whisper model: {_first_line(error)}") from error
 
 
 def _manifest(name: str) -> Manifest:
@@ -215,7 +213,7 @@ def _manifest(name: str) -> Manifest:
         raise ModelError(f"{path}: {error}") from error
     if Path(name).is_dir():
         return Manifest()
-    # A model published on the hub by our trainer has its manifest there, too.
+    # A model that our trainer made may have been uploaded to the hub with its manifest.
     cached = cached_file(
         name,
         MANIFEST,
@@ -237,10 +235,10 @@ def _device(name: str) -> torch.device:
 
 
 def _dtype(name: str, device: torch.device) -> torch.dtype:
-    """What it computes in; matrices in 8 bits have float32 on either side."""
+    """The dtype to compute in; int8 matrices have float32 inputs and outputs."""
     if name == "int8":
         if device.type != "cpu":
-            raise ModelError(f"DTYPE=int8 is for a CPU, and this is {device.type}: leave it out, or set DEVICE=cpu")
+            raise ModelError(f"DTYPE=int8 runs only on a CPU, not on {device.type}: unset it, or set DEVICE=cpu")
         return torch.float32
     if name == "auto":
         name = "float16" if device.type == "cuda" else "float32"

@@ -1,4 +1,4 @@
-"""What the name of a model means: a checkpoint's folder, or a name on the Hugging Face hub."""
+"""Resolve the name of a model: a checkpoint's folder, or a name on the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from transcriber.edition import files
 from wire.errors import ModelError
 
 _CONFIG = "config.json"
-#: What a training run keeps its models in, the best first.
+#: Folders of checkpoints in a training run, the best first.
 _OF_A_RUN = ("best", "last")
 
 
 def folder_of(name: str) -> Path | None:
-    """The folder of a checkpoint that a name means; None: it is a name on the hub, OWNER/MODEL.
+    """The checkpoint's folder that `name` refers to; None if it is a name on the hub, OWNER/MODEL.
 
-    What cannot be one is a folder, be it there or not: nobody waits for an answer from the hub then.
+    A name that is not of that form is taken for a folder even if it does not exist, which saves a request to the hub.
 
     Raises:
-        ModelError: there is no such folder, no checkpoint in it, or one that may not be read; the text says what to do.
+        ModelError: the folder does not exist, has no checkpoint or is not readable; the message suggests a fix.
     """
     path = Path(name).expanduser()
     try:
@@ -26,16 +26,16 @@ def folder_of(name: str) -> Path | None:
             if not (path / _CONFIG).is_file():
                 raise ModelError(_no_checkpoint(name, path))
             for file in files(path):
-                file.open("rb").close()  # of one that may not be read, safetensors says that there is none
+                file.open("rb").close()  # safetensors reports an unreadable file as missing
             return path
     except PermissionError as error:
         raise ModelError(
-            f"{error.filename} may not be read; in a container the reader is another user: chmod -R a+rX {name}"
+            f"{error.filename} is not readable; a container runs as another user: chmod -R a+rX {name}"
         ) from error
     owner = Path(name).parts[:1]
     if name.startswith((".", "/", "~")) or name.count("/") != 1 or Path(*owner).is_dir():
         raise ModelError(
-            f"there is no folder {path}: MODEL is a checkpoint's folder, or a name on the hub such as "
+            f"there is no folder {path}: set MODEL to a checkpoint's folder, or to a name on the hub such as "
             "KBLab/kb-whisper-small"
         )
     return None
@@ -45,7 +45,7 @@ def _no_checkpoint(name: str, path: Path) -> str:
     for which in _OF_A_RUN:
         if (path / which / _CONFIG).is_file():
             return (
-                f"{name} is a run of the trainer: publish it (python -m trainer publish {name} models/{path.name}), or "
+                f"{name} is a training run: publish it (python -m trainer publish {name} models/{path.name}), or "
                 f"set MODEL={name.rstrip('/')}/{which}"
             )
-    return f"{name} holds no checkpoint (no {_CONFIG}): set MODEL to a folder that does, or to a name on the hub"
+    return f"{name} contains no checkpoint (no {_CONFIG}): set MODEL to a folder with one, or to a name on the hub"

@@ -1,11 +1,11 @@
-"""The model on air: the engine that a worker asks for before every batch, and how a new one takes its place.
+"""The model on air: the engine that a worker requests before every batch, and its replacement by a new edition.
 
-A thread looks at the model's folder. When another edition lies there and has come to rest, it is loaded and run once
-while the engine on air works on; the worker takes it up between two batches, so no chunk is in anybody's hands. One
-that cannot be used is refused, once, and the engine on air stays.
+A thread polls the model's folder. When it holds another edition and has stopped changing, the edition is loaded and
+run once while the engine on air keeps working; the worker switches to it between two batches, when it holds no chunks.
+An edition that cannot be used is refused once, and the engine on air stays.
 
-A device may have no room for two. Then the worker itself, between two batches, moves the weights on air into the
-computer's memory, loads the new ones, and moves the old ones back if those cannot be used.
+If the device has no room for two models, the worker itself, between two batches, moves the current weights to the
+host's memory, loads the new ones, and moves the old ones back if the new ones cannot be used.
 """
 
 from __future__ import annotations
@@ -23,52 +23,52 @@ from wire.metrics import TranscriberMetrics
 
 log = logging.getLogger(__name__)
 
-#: Time between two looks, in seconds; what has not changed from one to the next is at rest.
+#: Polling interval, in seconds; a folder that is the same in two successive polls has stopped changing.
 LOOK_EVERY_S = 2.0
 
-#: How long a stop waits for a model that is just being loaded, in seconds.
+#: How long to wait at exit for a model that is being loaded, in seconds.
 _JOIN_S = 15.0
 
 
 class NoRoom(ModelError):
-    """The device has not the memory that a model needs."""
+    """The device does not have enough memory for a model."""
 
 
 class Replaceable(Engine, Protocol):
-    """An engine that says what it knows, and can make room for another."""
+    """An engine that lists its capabilities, and can be moved off its device to make room for another."""
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Codes of the languages that its model knows."""
+        """Codes of the languages that its model supports."""
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """What its model can do with speech."""
+        """The tasks that its model supports."""
 
     def leave(self) -> None:
-        """Leave the device's memory to another engine; nothing is transcribed until `come_back`."""
+        """Move the weights off the device; the engine cannot transcribe until they are back."""
 
     def come_back(self) -> None:
-        """Take the place on the device again."""
+        """Move the weights back to the device."""
 
 
 @dataclass(frozen=True)
 class _Offer:
-    """What the worker takes up next; without an engine: one that has no room beside the one on air."""
+    """A new edition for the worker to switch to; without an engine if there is no room beside the one on air."""
 
     glance: Glance
     engine: Replaceable | None
 
 
 class OnAir:
-    """Call it for the engine to use. A context manager, which watches while it is entered.
+    """Call it to get the current engine. As a context manager, it watches the model's folder.
 
     Args:
         engine: the first, loaded and warm.
-        loaded: a glance at its folder from before it was loaded; None if it has none.
-        glance: looks at the folder now.
-        load: makes an engine of what lies there, warm; raises ModelError, and whatever a broken file brings forth.
-        release: called when an engine was let go, for what it leaves behind.
+        loaded: snapshot of its folder from before it was loaded; None if it has none.
+        snapshot: takes a snapshot of the folder now.
+        load: loads the model in the folder and warms it up; raises ModelError, or any error that a broken file causes.
+        release: called after an engine is dropped, to free its memory.
     """
 
     def __init__(
@@ -89,8 +89,8 @@ class OnAir:
         self._release = release
         self._look_every_s = look_every_s
         self._known = loaded  # the edition on air, or the newest that was refused
-        self._last = loaded  # what the look before saw
-        self._offer: _Offer | None = None  # given by the watching thread, taken by the worker
+        self._last = loaded  # at the previous poll
+        self._offer: _Offer | None = None  # set by the watching thread, taken by the worker
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="model", daemon=True)
         self._tell(None)
@@ -106,7 +106,7 @@ class OnAir:
             self._thread.join(_JOIN_S)
 
     def __call__(self) -> Engine:
-        """The engine for the next batch. For the worker alone, when it has no batch in hand."""
+        """The engine for the next batch. Only the worker may call this, and only between two batches."""
         if self._offer is not None:
             engine = self._offer.engine or self._loaded_alone(self._offer.glance)
             self._offer = None
@@ -115,7 +115,7 @@ class OnAir:
         return self._engine
 
     def look(self) -> None:
-        """Look at the folder once, and load what is new and at rest there."""
+        """Poll the folder once, and load a new edition that has stopped changing."""
         found = self._glance()
         at_rest, self._last = found == self._last, found
         if self._offer is None and found is not None and found != self._known and at_rest:
@@ -129,17 +129,17 @@ class OnAir:
             self.look()
 
     def _prepared(self, found: Glance) -> _Offer | None:
-        """A new edition, loaded beside the engine on air; None if that stays."""
-        log.info("a new model lies in %s: it is loaded while %s works on", self._engine.name, self._engine.title)
+        """Load a new edition beside the engine on air; None if that one stays."""
+        log.info("loading a new model from %s; %s stays on air meanwhile", self._engine.name, self._engine.title)
         try:
             engine: Replaceable | None = self._loaded()
         except NoRoom as error:
-            log.warning("%s beside the one on air, which makes room for it: nothing is transcribed meanwhile", error)
+            log.warning("%s beside the model on air, which is unloaded first: transcription pauses", error)
             engine = None
-        except Exception as error:  # noqa: BLE001  # whatever a broken checkpoint brings forth, the old one works on
+        except Exception as error:  # noqa: BLE001  # a broken checkpoint may raise anything, and the old one must stay on air
             self._refuse(found, error)
             return None
-        if self._glance() != found:  # perhaps half of one edition and half of another: the next look sees to it
+        if self._glance() != found:  # perhaps a mix of two editions: leave it to the next poll
             log.info("the model changed again while it was loaded")
             return None
         if engine is not None and engine.title == self._engine.title:
@@ -148,7 +148,7 @@ class OnAir:
         return _Offer(found, engine)
 
     def _loaded_alone(self, found: Glance) -> Replaceable | None:
-        """Load a new edition in the place of the engine on air; None if that is back in its place."""
+        """Load a new edition in place of the engine on air; None if that one was restored."""
         self._engine.leave()
         self._release()
         try:
@@ -165,7 +165,7 @@ class OnAir:
         return None
 
     def _loaded(self) -> Replaceable:
-        assert self._load is not None, "nothing is watched that cannot be loaded"
+        assert self._load is not None, "the folder is watched only if there is a loader"
         return self._load()
 
     def _change(self, engine: Replaceable) -> None:
@@ -178,10 +178,10 @@ class OnAir:
 
     def _refuse(self, found: Glance, error: Exception) -> None:
         if self._glance() != found:
-            return  # it was being replaced: the next look sees to it
+            return  # it was just being replaced: leave it to the next poll
         self._metrics.model_changes.labels("refused").inc()
         reason = error if isinstance(error, ModelError) else repr(error)
-        log.error("the new model is refused and %s stays on air: %s", self._engine.title, reason)
+        log.error("refused the new model, %s stays on air: %s", self._engine.title, reason)
 
     def _tell(self, old: Replaceable | None) -> None:
         self._metrics.model_info.labels(*_labels(self._engine)).set(1)

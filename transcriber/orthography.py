@@ -1,4 +1,4 @@
-"""How languages write words: spaces between them or not, and when two spellings are the same word."""
+"""How languages write words: with or without spaces between them, and when two spellings are the same word."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from collections.abc import Iterable
 from wire.breaks import CLAUSE_ENDS, CLOSERS, SENTENCE_ENDS
 from wire.languages import SPACELESS, apart
 
-#: Marks that end sentences and clauses, and quotations and brackets.
+#: Punctuation after words: ends of sentences and clauses, closing quotation marks and brackets.
 _BEHIND_WORDS = "".join(SENTENCE_ENDS | CLAUSE_ENDS) + CLOSERS
 
 
 def separator(language: str | None) -> str:
-    """What stands between two words of a language; where that is nothing, a "word" is a character or a syllable."""
+    """The separator of words in a language; if it is empty, a "word" is a character or a syllable."""
     return "" if language in SPACELESS else " "
 
 
 def written(words: Iterable[str], language: str | None) -> list[str]:
-    """Words as they stand on a line: the first without the space that stood before it in what was heard.
+    """Words as written on a line: the first one without a leading space.
 
-    Of two words of a script with spaces, among others without, a border of windows may have taken theirs.
+    In a language without spaces, restore the space between two words that need one if the border of two windows removed
+    it.
     """
     found: list[str] = []
     for word in words:
@@ -30,16 +31,16 @@ def written(words: Iterable[str], language: str | None) -> list[str]:
 
 
 def joined(words: Iterable[str], language: str | None) -> str:
-    """Words as a line of text."""
+    """Join words into a line of text."""
     return separator(language).join(written(words, language))
 
 
 def bare(word: str) -> str:
-    """A word without what a sentence puts behind it; one that is nothing else as it is."""
+    """A word without punctuation at its end; a word of nothing else is unchanged."""
     return word.rstrip(_BEHIND_WORDS) or word
 
 
 def normalised(word: str) -> str:
-    """A word without case and punctuation, to be compared; empty for one that is only punctuation."""
+    """A word without case and punctuation, for comparison; empty if it is only punctuation."""
     folded = unicodedata.normalize("NFKC", word).casefold()
     return "".join(c for c in folded if unicodedata.category(c)[0] in "LMNS")

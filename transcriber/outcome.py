@@ -1,4 +1,4 @@
-"""What became of one chunk: the words heard in it, or why there are none. The seam puts these in order."""
+"""The outcome of one chunk: its words, or the reason why it has none. The seam puts outcomes in order."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from typing import Any, Self
 from wire.chunk import Chunk
 from wire.messages import Content, Word
 
-#: Longest time for which a word counts as speech, in seconds.
+#: Maximum duration of a word that counts as speech, in seconds.
 _WORD_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The words, if they are spoken in a certain language."""
+    """The words under the assumption of one spoken language."""
 
     words: tuple[Word, ...] = ()
-    language: str | None = None  # that the words are in: English for a translation
-    doubtful: bool = False  # the recogniser was not sure: what was said before is not believed again
-    rejected: str = ""  # why some or all that was heard is not believed (`rules.Reason`), and not among the words
+    language: str | None = None  # of the words: English for a translation
+    doubtful: bool = False  # the recogniser was unsure: a text repeated from before is rejected
+    rejected: str = ""  # why some or all of the text was rejected (`rules.Reason`) and left out of the words
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What was heard in a chunk, or between two turns of its language.
+    """The result of a chunk, or of its part between two turns of language.
 
     Attributes:
-        readings: by the language that may be spoken, the likeliest first; the one that was given, or "" for none.
+        readings: by candidate language, the likeliest first, or by the given language; "" if it is unknown.
         probabilities: of the languages, the likeliest first.
     """
 
@@ -39,19 +39,19 @@ class Part:
 
     @classmethod
     def of(cls, readings: Mapping[str, Reading], probabilities: Mapping[str, float]) -> Self:
-        """A part with what is worth keeping of it: all of a hundred languages would make the seam's state long."""
+        """A part without negligible probabilities: all of a hundred languages would make the seam's state long."""
         likely = sorted(probabilities.items(), key=lambda item: (-item[1], item[0]))
         return cls(readings, {language: round(p, 3) for language, p in likely if p >= 0.001})
 
     @property
     def likeliest(self) -> Reading:
-        """The reading in the likeliest language, or in the one that was given."""
+        """The reading in the likeliest language, or in the given one."""
         return next(iter(self.readings.values()))
 
     def speech_s(self, from_s: float = -float("inf")) -> float:
-        """How long the words are that begin at `from_s` or later.
+        """Total duration of the words that begin at `from_s` or later.
 
-        A word that was heard wrongly may reach over the pause behind it; no word takes that long.
+        Each is limited, because a misheard word may extend over the pause after it.
         """
         return sum(min(_WORD_S, w.end_s - w.start_s) for w in self.likeliest.words if w.start_s >= from_s)
 
@@ -75,22 +75,22 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A chunk without its audio, and what was heard in it. Times are on the source's clock.
+    """A chunk without its audio, but with its words. Times are on the source's clock.
 
     Attributes:
-        parts: what was heard between the turns of its language: one, unless it turns; none where nothing was heard.
-        model: that heard it.
-        told: the language that its source was said to be in.
+        parts: one for each part between turns of language, so one if there is no turn; none if it was not decoded.
+        model: that decoded it.
+        told: the configured language of its source.
         follows: as of the chunk.
-        window: names the hearing that it has in common with chunks beside it; empty of one that was heard alone.
+        window: identifies the window that it was decoded in together with other chunks; empty if it was decoded alone.
     """
 
     epoch: int
     seq: int
-    start_s: float  # of the new audio; the words of the lead before it are repeated from the chunk before
+    start_s: float  # of the new audio; the lead before it repeats the end of the previous chunk
     end_s: float
     lead_s: float
-    tail_s: float = 0.0  # at its end, to be heard in the next chunk, too
+    tail_s: float = 0.0  # at its end, repeated as the lead of the next chunk
     parts: tuple[Part, ...] = ()
     content: Content = Content.SPEECH
     reason: str = ""
@@ -103,7 +103,7 @@ class Outcome:
 
     @classmethod
     def of(cls, chunk: Chunk, parts: Iterable[Part] = (), *, model: str = "") -> Outcome:
-        """The outcome of a chunk; without parts, of one in which nobody listened for speech."""
+        """The outcome of a chunk; without parts, that of one that was not decoded."""
         return cls(
             epoch=chunk.epoch,
             seq=chunk.seq,
@@ -127,7 +127,7 @@ class Outcome:
         return cls.of(chunk.without_audio(reason))
 
     def going_on(self) -> Outcome:
-        """What is new in it behind a chunk of the same hearing, which has the words in its lead already."""
+        """The outcome without its lead, whose words the previous chunk of the same window already has."""
         parts = []
         for part in self.parts:
             readings = {
@@ -138,18 +138,18 @@ class Outcome:
         return replace(self, parts=tuple(parts), lead_s=0.0)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready values, without those that are as usual."""
+        """JSON-ready values, without defaults."""
         usual = {f.name: f.default for f in dataclasses.fields(self)}
         values = {name: getattr(self, name) for name in usual if getattr(self, name) != usual[name]}
         return values | ({"parts": [part.as_list() for part in self.parts]} if self.parts else {})
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The inverse of `as_dict`; what another version has besides is left out."""
+        """The inverse of `as_dict`; fields of other versions are ignored."""
         names = {f.name for f in dataclasses.fields(cls)}
         known = {name: value for name, value in values.items() if name in names}
         parts = tuple(Part.from_list(part) for part in values.get("parts", ()))
-        if "words" in values:  # as the version before languages turned within a chunk wrote it
+        if "words" in values:  # written by a version without turns within a chunk
             words = tuple(unpack(word) for word in values["words"])
             reading = Reading(words, values.get("language"), values.get("doubtful", False))
             parts = (Part({reading.language or "": reading}, values.get("probabilities", {})),)
@@ -159,7 +159,7 @@ class Outcome:
 
 
 def pack(word: Word) -> list[Any]:
-    """A word as a short JSON array: the seam's state is rewritten with every chunk."""
+    """A word as a short JSON array, because the seam's state is rewritten with every chunk."""
     return [word.text, round(word.start_s, 3), round(word.end_s, 3), word.confidence]
 
 

@@ -1,10 +1,10 @@
-"""What a Whisper is known to write where nobody speaks: it learnt from films, whose subtitles go on in silence.
+"""Phrases that Whisper writes when nobody speaks, because it was trained on films with subtitles over silence.
 
 Most were reported by users of Whisper: openai/whisper discussion 679, McCloudS/subgen 21, Vexa-ai/vexa 155 and 617,
-zachlatta/freeflow 68 and 111, SYSTRAN/faster-whisper 621; Swedish credits stand in published transcripts of podcasts.
+zachlatta/freeflow 68 and 111, SYSTRAN/faster-whisper 621; Swedish credits are from published transcripts of podcasts.
 Barański et al. (2025, "Investigation of Whisper ASR hallucinations induced by non-speech audio") show that a short
-list of them makes up much of what is invented. People do say some of these, so a phrase alone is no reason to
-disbelieve: see `rules`.
+list of them accounts for much of the invented text. People do say some of these, so a phrase alone is not a reason to
+reject a text: see `rules`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from collections.abc import Iterable
 
 from transcriber.orthography import normalised
 
-#: What stands in brackets describes what is heard.
+#: Text in brackets describes sounds.
 _DESCRIPTION = re.compile(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*")
 
-#: What comes behind these is a name or an address, of at most so many words.
+#: Credits may be followed by a name or an address of at most this many words.
 _NAME_WORDS = 4
 
 _FAREWELLS = """
@@ -68,12 +68,12 @@ _LONGEST = max(map(len, _WHOLE | _BEGINNING))
 
 
 def describes(text: str) -> bool:
-    """Whether nobody says any of a text: it describes sounds, such as `[Music]` or `♪`, or is punctuation only."""
+    """Whether a text has no spoken words: it describes sounds, such as `[Music]` or `♪`, or is only punctuation."""
     return not any(character.isalnum() for character in _DESCRIPTION.sub("", text))
 
 
 def known(text: str) -> bool:
-    """Whether a text is nothing but known phrases, one or several."""
+    """Whether a text consists only of known phrases."""
     words = _spoken(text.split())
     if not words:
         return False

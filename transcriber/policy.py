@@ -1,4 +1,4 @@
-"""How the seam treats a source: whether somebody waits for its captions, and for how long it waits itself."""
+"""How the seam treats a source: whether it is live, whether it ends, and how long to wait for missing chunks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from wire.messages import Kind
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the seam is told from outside.
+    """The seam's configuration for one source.
 
     Attributes:
         source: its name.
-        max_lag_s: how long a live source waits for a missing chunk before that is declared lost, in seconds.
+        max_lag_s: how long a live source waits for a missing chunk before declaring it lost, in seconds.
     """
 
     source: str
@@ -21,10 +21,10 @@ class Policy:
 
     @property
     def live(self) -> bool:
-        """Whether someone waits for the captions now."""
+        """Whether captions are followed live."""
         return not self.source.startswith(f"{Kind.JOB}/")
 
     @property
     def ends(self) -> bool:
-        """Whether the source is over after its last chunk; a station only reconnects."""
+        """Whether the source ends with its last chunk; a station may reconnect."""
         return not self.source.startswith(f"{Kind.STATION}/")

@@ -1,7 +1,7 @@
-"""Chunks that are not whole yet: heard ahead for those who read along, where there is time for it.
+"""Partial chunks: decoded early for live viewers when the transcriber has time.
 
-Nothing depends on them. One that is late, fails or is lost is not missed: the chunk itself comes soon, and is heard
-anew.
+Nothing depends on them. A partial chunk may be late, fail or be lost: the complete chunk follows soon and is decoded
+from scratch.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from wire.queue import Delivery
 
 log = logging.getLogger(__name__)
 
-#: So long, in seconds, may partial chunks make a whole one wait that comes meanwhile.
+#: Maximum time for which partial chunks may delay a complete chunk that arrives meanwhile, in seconds.
 _MOST_S = 0.5
 
 
 class Previews:
-    """What a worker does with partial chunks."""
+    """Selects partial chunks to decode, and publishes their captions."""
 
     def __init__(self, log: CaptionLog, metrics: TranscriberMetrics) -> None:
         self._log = log
         self._metrics = metrics
 
     def most(self, window_s: float) -> int:
-        """How many are taken at once, if one takes so many seconds."""
+        """Maximum number of partial chunks to take at once, if one takes `window_s` to decode."""
         return int(_MOST_S / max(window_s, 1e-3))
 
     def due(self, taken: Iterable[Delivery], engine: Engine, task: Task) -> list[Delivery]:
-        """The newest of each source, if that is captioned up to it and the model can do what it asks for.
+        """The newest partial chunk of each source, if the source is captioned up to it and the model supports it.
 
         Args:
-            taken: whole chunks, too. Where there is one of a source, that is heard at once.
-            task: of those that do not name theirs.
+            taken: partial and complete chunks. A source with a complete one needs no preview.
+            task: of chunks that do not name one.
         """
         newest = {delivery.chunk.source: delivery for delivery in sorted(taken, key=lambda d: not d.chunk.partial)}
         partial = [delivery for delivery in newest.values() if delivery.chunk.partial]
@@ -52,8 +52,8 @@ class Previews:
     def _is_due(self, chunk: Chunk, engine: Engine, task: Task) -> bool:
         try:
             progress = self._log.progress(chunk.source)
-        except RedisError as error:  # whole chunks beside it are in hand, and have patience with Redis
-            log.debug("%s: not heard ahead: %s", chunk.source, error)
+        except RedisError as error:  # complete chunks of the same batch can wait for Redis
+            log.debug("%s: no preview: %s", chunk.source, error)
             return False
         first = not progress.epoch and not chunk.seq
         if not first and (chunk.epoch, chunk.seq) != (progress.epoch, progress.next_seq):
@@ -61,22 +61,22 @@ class Previews:
             return False
         try:
             engine.check(chunk.language, chunk.task or task)
-        except Unsupported:  # what is said of the whole chunk
+        except Unsupported:  # reported with the complete chunk
             return False
         return True
 
     def show(self, chunk: Chunk, outcome: Outcome | Exception) -> None:
-        """Publish what was heard in one."""
+        """Publish provisional captions of a partial chunk."""
         if isinstance(outcome, Exception):
-            log.info("a part of %s %d/%d was not heard: %r", chunk.source, chunk.epoch, chunk.seq, outcome)
+            log.info("partial chunk %s %d/%d failed: %r", chunk.source, chunk.epoch, chunk.seq, outcome)
             return
         policy = Policy(chunk.source)
         try:
             captions = self._log.preview(chunk.source, lambda state: seam.preview(state, outcome, policy))
         except RedisError as error:
-            log.debug("%s: not shown ahead: %s", chunk.source, error)
+            log.debug("%s: preview not published: %s", chunk.source, error)
             return
-        except Exception:  # a fault here must not end who transcribes whole chunks
-            log.exception("%s %d/%d was not shown ahead", chunk.source, chunk.epoch, chunk.seq)
+        except Exception:  # a fault in a preview must not stop the worker
+            log.exception("%s %d/%d: preview failed", chunk.source, chunk.epoch, chunk.seq)
             return
         self._metrics.partials.labels("shown" if captions else "nothing").inc()

@@ -1,4 +1,4 @@
-"""What is believed to have been said in a chunk that may be in several languages. Pure."""
+"""Choose between the readings of a chunk that may be in several languages. Pure functions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from transcriber.orthography import normalised, separator
 from transcriber.outcome import Part, Reading
 from wire.messages import Word
 
-#: So many words of another language turn a programme only by votes: a name never does. In scripts without spaces, what
-#: is said within so many seconds.
+#: A part with at most this many words, or in scripts without spaces this many seconds of speech, changes a programme's
+#: language only by votes: it may be a name.
 _FEW_WORDS, _FEW_S = 2, 1.0
 
-#: A text that a recogniser is surer of by so much, on average over its words, is in the language that is spoken, if it
-#: is no shorter than by this share: a word or two are soon sure.
+#: A reading whose mean confidence is higher by the first value wins, if its length is at least the second value times
+#: the other's: a word or two easily have a high confidence.
 _SURER, _AS_LONG = 0.2, 0.5
 
 
@@ -27,15 +27,15 @@ def readings(
     start_s: float,
     believed: Callable[[Reading], Sequence[Word]],
 ) -> tuple[list[tuple[Word, str | None]], Votes]:
-    """The words of a chunk, each with the language that captions say of it, and the votes with the chunk's own.
+    """Choose the words of a chunk; return each with its captions' language, and the votes including the chunk's.
 
-    A chunk is taken in the language that is voted for, if it may be in that; one that turns is no matter of votes. What
-    its recogniser was by far surer of in another language counts in any case.
+    The voted language is used if the chunk has a reading in it; chunks with turns are not subject to votes. A reading
+    with a much higher confidence wins in any case.
 
     Args:
-        language: that captions say up to the chunk.
-        start_s: where what was not heard in the chunk before begins.
-        believed: the words of a reading that are believed.
+        language: of the captions before the chunk.
+        start_s: where the audio begins that the previous chunk did not contain.
+        believed: returns the accepted words of a reading.
     """
     found: list[tuple[Word, str | None]] = []
     for part in parts:
@@ -45,7 +45,7 @@ def readings(
             few = language and _few(part)
             if len(parts) == 1 and (voted := part.readings.get(votes.language or "")):
                 reading = voted
-            elif few:  # best heard in its own language, but captions do not say so
+            elif few:  # use the words, but do not change the captions' language
                 reading = replace(reading, language=language)
             if not few:
                 reading = _surest(part, reading)
@@ -58,16 +58,16 @@ def readings(
 def reheard(
     before: Sequence[Word], later: Sequence[Word], *, begin_s: float, end_s: float, settled: int = 0
 ) -> Joined | None:
-    """The words of two windows, where what the later one heard begins in another language.
+    """Join the words of two windows if the later one begins in another language.
 
-    Between `begin_s`, where the later window begins, and `end_s`, where the earlier one ends, both heard the same, one
-    of them in the wrong language. The one that was surer is believed for all of it; the later one, if they wrote the
-    same. None if the earlier one wrote nothing there.
+    Between `begin_s`, where the later window begins, and `end_s`, where the earlier one ends, both have the same
+    speech, one of them in the wrong language. The one with the higher confidence is used for all of it, or the later
+    one if both have the same text. None if the earlier one has no words there.
 
     Args:
         before: words of the earlier window.
         later: words of the later window.
-        settled: so many words of the earlier window stay whatever the later one says.
+        settled: number of words of the earlier window that are kept in any case.
     """
     wrong = [w for w in before[settled:] if w.start_s >= begin_s and later and w.end_s > later[0].start_s]
     right = [w for w in later if w.start_s < end_s]
@@ -81,7 +81,7 @@ def reheard(
 
 
 def _few(part: Part) -> bool:
-    """Whether a part is too short for its language to be anything but that of a name."""
+    """Whether a part is so short that its language may be that of a name."""
     reading = part.likeliest
     if separator(reading.language):
         return len(reading.words) <= _FEW_WORDS
@@ -89,21 +89,21 @@ def _few(part: Part) -> bool:
 
 
 def _surest(part: Part, reading: Reading) -> Reading:
-    """A reading, or one about as long that its recogniser was by far surer of."""
+    """A reading, or another one of similar length with a much higher confidence."""
     least = max(_FEW_WORDS + 1, _AS_LONG * len(reading.words))
     others = [other for other in part.readings.values() if len(other.words) >= least and not other.doubtful]
     surest = max(others, key=lambda other: _certainty(other.words), default=reading)
-    # One without words was rejected, and stays so.
+    # A reading without words was rejected, and stays so.
     far = reading.words and _certainty(surest.words) > _certainty(reading.words) + _SURER
     return surest if far else reading
 
 
 def _same(one: Sequence[Word], other: Sequence[Word]) -> bool:
-    """Whether the same is written: then it is a matter of the language alone, and the later window has heard more."""
+    """Whether two texts begin alike: then only the language differs, and the later window, which has more, is right."""
     return [normalised(word.text) for word in one] == [normalised(word.text) for word in other[: len(one)]]
 
 
 def _certainty(words: Sequence[Word]) -> float:
-    """How sure a recogniser was of some words on average; of none, not at all."""
+    """Mean confidence of words; 0 if there are none."""
     sure = [1.0 if word.confidence is None else word.confidence for word in words]
     return sum(sure) / len(sure) if sure else 0.0

@@ -1,4 +1,4 @@
-"""Chunks in, what was heard on their sources' clocks out: between the worker, which knows chunks, and an engine."""
+"""Recognise chunks with an engine: cut them into utterances, and move word times to their sources' clocks."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ from wire.messages import Task
 #: Overlap of the windows that a chunk is cut into when it is longer than the engine's context, in seconds.
 OVERLAP_S = 1.0
 
-#: Turns that are nearer than this are one, heard in two windows, in seconds: no sentence is so short.
+#: Turns closer together than this are one turn, detected in two windows, in seconds: no sentence is so short.
 _ONE_TURN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Stretch:
-    """Audio of a chunk, where it begins on its source's clock, and what the engine is told before it."""
+    """Audio of a chunk, its beginning on the source's clock, and its prompt."""
 
     chunk: Chunk
     audio: NDArray[np.float32]
     begin_s: float
     prompt: Prompt
-    may_turn: bool = False  # the language in it
+    may_turn: bool = False  # as of an utterance
 
     def cut(self, places_s: Sequence[float]) -> list[_Stretch]:
-        """What lies between the pauses around some places, on the source's clock; each part has all of its pauses.
+        """Cut it in the pauses at some places, on the source's clock. Each part includes the whole pause at either end.
 
-        A model takes a word that its audio ends with for one that is cut. What was said before is told for the first.
+        Otherwise a model would take a word at the very end of its audio for one that is cut. Only the first part keeps
+        the previous text in its prompt.
         """
         places = [round((place_s - self.begin_s) * SAMPLE_RATE_HZ) for place_s in places_s]
         begins = [0, *(max(0, place - PAUSE_SAMPLES // 2) for place in places)]
@@ -56,7 +57,7 @@ class _Stretch:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """A part of a stretch that an engine hears at once, on the source's clock."""
+    """A part of a stretch that fits into the engine's context, on the source's clock."""
 
     stretch: int  # its index
     begin_s: float
@@ -71,15 +72,15 @@ def recognise(
     *,
     follow_turns: bool = True,
 ) -> list[list[Heard]]:
-    """What was heard in each chunk, between the turns of its language; times of its words are those of the source.
+    """Recognise chunks: for each, one result per part between two turns, with word times on the source's clock.
 
-    A chunk that is longer than the engine hears at once is recognised in overlapping windows, which are joined as the
-    windows of successive chunks are. One in which the language turns is heard once more, in parts.
+    A chunk longer than the engine's context is recognised in overlapping windows, which are joined like the windows of
+    successive chunks. A chunk in which the language turns is decoded again, in parts.
 
     Args:
-        task: of the chunks that do not name theirs.
-        previous: what was said before a chunk; asked only for a model that was trained to be told.
-        follow_turns: look for them in chunks whose language is not given.
+        task: of chunks that do not name one.
+        previous: returns the text before a chunk; called only if the model was trained with prompts.
+        follow_turns: detect turns in chunks whose language is not given.
     """
     whole = [
         _Stretch(
@@ -100,9 +101,9 @@ def recognise(
 
 
 def _between(turns: Sequence[Turn], parts: Iterator[Heard]) -> list[Heard]:
-    """What was heard between turns, in the language that begins there, if it may be in that.
+    """The results of the parts between turns, each with the language that begins there first if it is a candidate.
 
-    The parts have the pauses between them in common. A word that one of those hides is said where its middle lies.
+    Neighbouring parts share the pause between them. A word placed in it belongs to the part that has its middle.
     """
     ends_s = [*(turn.start_s for turn in turns[1:]), float("inf")]
     found: list[Heard] = []
@@ -116,7 +117,7 @@ def _between(turns: Sequence[Turn], parts: Iterator[Heard]) -> list[Heard]:
 
 
 def _clipped(hypothesis: Hypothesis, start_s: float, end_s: float) -> Hypothesis:
-    """A hypothesis without the words whose middles lie elsewhere."""
+    """A hypothesis with only the words whose middles lie between two times."""
     words = tuple(word for word in hypothesis.words if start_s <= word.middle_s < end_s)
     if len(words) == len(hypothesis.words):
         return hypothesis
@@ -124,7 +125,7 @@ def _clipped(hypothesis: Hypothesis, start_s: float, end_s: float) -> Hypothesis
 
 
 def _hear(engine: Engine, stretches: Sequence[_Stretch], task: Task) -> list[Heard]:
-    """What was heard in each stretch, and where the language turns in those in which it may."""
+    """Recognise stretches, window by window."""
     utterances: list[Utterance] = []
     places: list[_Window] = []
     for index, stretch in enumerate(stretches):
@@ -139,7 +140,7 @@ def _hear(engine: Engine, stretches: Sequence[_Stretch], task: Task) -> list[Hea
 
 
 def windows(samples: int, limit: int) -> list[tuple[int, int]]:
-    """Begin and end of as few equally long windows of at most `limit` samples as cover `samples` with an overlap."""
+    """Begin and end of the fewest equally long windows of at most `limit` samples that cover `samples` and overlap."""
     overlap = min(round(OVERLAP_S * SAMPLE_RATE_HZ), limit // 2)
     if samples <= limit:
         return [(0, samples)]
@@ -149,7 +150,7 @@ def windows(samples: int, limit: int) -> list[tuple[int, int]]:
 
 
 def _later(heard: Heard, by_s: float) -> Heard:
-    """The same, `by_s` seconds later. To the millisecond, as the seam keeps words while they wait in it."""
+    """Shift a result by `by_s` seconds. Round times to the millisecond, as the seam stores them."""
     return replace(
         heard,
         hypotheses={
@@ -167,9 +168,10 @@ def _later(heard: Heard, by_s: float) -> Heard:
 
 
 def _whole(parts: Sequence[tuple[Heard, _Window]]) -> Heard:
-    """What was heard in a stretch, out of what was heard in its windows.
+    """Merge the results of a stretch's windows.
 
-    In every language that one of them may be in; a window that is certainly in another is believed in that.
+    There is a hypothesis for each language that is a candidate in any window; a window in which it is not a candidate
+    contributes its likeliest hypothesis.
     """
     every = [heard.probabilities for heard, _ in parts]
     mean = {language: sum(p[language] for p in every) / len(every) for language in every[0]}
@@ -180,17 +182,17 @@ def _whole(parts: Sequence[tuple[Heard, _Window]]) -> Heard:
         whole, end_s = first[0], first[1].end_s
         for hypothesis, window in others:
             whole, end_s = _joined(whole, hypothesis, window.begin_s, end_s), window.end_s
-        # That of a window in which the language was out of the question is not the stretch's.
+        # The text's language, from a window in which the spoken language is a candidate.
         written = next(heard.hypotheses[language].language for heard, _ in parts if language in heard.hypotheses)
         hypotheses[language] = replace(whole, language=written)
     return Heard(hypotheses, mean, _apart([heard.turns for heard, _ in parts]))
 
 
 def _apart(windows: Sequence[Sequence[Turn]]) -> tuple[Turn, ...]:
-    """The turns in successive windows, each once: two windows hear one that is in their overlap."""
+    """The turns in successive windows, without those that two windows detected in their overlap."""
     kept: list[Turn] = []
     for turns in windows:
-        # Where a window begins, nothing turns.
+        # The first entry of a window is its beginning, not a turn.
         kept += [turn for turn in turns[1:] if turn.start_s > kept[-1].start_s + _ONE_TURN_S] if kept else turns
     return tuple(turn for n, turn in enumerate(kept) if not n or turn.language != kept[n - 1].language)
 

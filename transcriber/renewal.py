@@ -1,4 +1,4 @@
-"""Tells the queue, from a thread of its own, that this worker still works on its chunks."""
+"""Renew a worker's claim on its chunks from a separate thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class Renewal:
-    """Renews what it holds every `every_s` seconds. Use it as a context manager."""
+    """Renews the held deliveries every `every_s` seconds. Use it as a context manager."""
 
     def __init__(self, queue: ChunkQueue, worker: str, every_s: float) -> None:
         self._queue = queue
@@ -32,11 +32,11 @@ class Renewal:
         self._thread.join(timeout=5)
 
     def hold(self, deliveries: Iterable[Delivery]) -> None:
-        """From now on renew these, and no others."""
+        """Replace the deliveries to renew."""
         self._held = tuple(deliveries)
 
     def let_go(self, delivery: Delivery) -> None:
-        """Renew all that is held but this one. Before it is released, or it may be taken back."""
+        """Stop renewing one delivery. Call this before releasing it, or a renewal may claim it again."""
         self.hold(held for held in self._held if held is not delivery)
 
     def _run(self) -> None:

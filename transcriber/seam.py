@@ -1,21 +1,22 @@
-"""The seam: what was heard in a source's chunks, whatever worker finished first, becomes one sequence of captions.
+"""The seam: turns the outcomes of a source's chunks, in whatever order workers finish, into one sequence of captions.
 
-`advance` is a pure function from the state that the caption log keeps for a source, and the outcome of one chunk, to
-the next state and the captions that follow. Chunks are taken in the order of epoch and sequence number; one that
-comes too early waits in the state for those before it, one that comes twice changes nothing.
+`advance` is a pure function from a source's state, which the caption log stores, and the outcome of one chunk to the
+next state and the resulting captions. Chunks are applied in the order of epoch and sequence number; one that arrives
+too early is parked in the state, one that arrives twice is ignored.
 
-A live source does not wait for ever: a hole is declared lost when what is behind it has waited for `max_lag_s`. An
-epoch is over when it has as many chunks as the next one says, or has said its last. It is given up when the next one
-has waited for `PATIENCE_S`, or has begun, does not say and has brought the source's last chunk. Waiting is measured by
-the clock, not in audio: behind a backlog, minutes of audio come within a second, and the missing chunk lies with a
-worker that has died and is claimed soon. A job's hole is always filled, because a chunk that cannot be transcribed is
-committed as a gap. What lies between two epochs on the source's clock is one, too: nobody has it.
+A live source does not wait forever: missing chunks are declared lost when a chunk after them has waited for
+`max_lag_s`. An epoch is over when it has the number of chunks that the next epoch states, or after its end mark. It is
+abandoned when the next epoch has waited for `PATIENCE_S`, or if the next epoch's first chunk is here, states no number,
+and the source's last chunk is here, too. Waiting is measured by the clock, not in audio: after a backlog, minutes of
+audio arrive within a second, while the missing chunk belongs to a dead worker and is claimed soon. A job's missing
+chunk always arrives, because a chunk that cannot be transcribed is committed as a gap. The time between two epochs on
+the source's clock is also a gap, because no audio of it exists.
 
-Words that the next window hears too stay provisional until it has been heard; all others are settled at once, and so
-are words before a turn of the language: they end their line.
+Words that the next window contains too stay provisional until it is decoded; all others are settled at once, and so are
+words before a turn of language, which end their line.
 
-A chunk whose language is in doubt was heard in several. Here, where a source's chunks come in order, it is decided
-which of them counts; so it does not matter how many workers there are.
+A chunk whose language is in doubt is decoded in several. The choice between them is made here, where a source's chunks
+come in order, so it does not depend on the number of workers.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 def advance(state: bytes | None, outcome: Outcome, policy: Policy, now_s: float) -> Advance | None:
-    """What `outcome` makes of a source; None if it changes nothing.
+    """Apply `outcome` to a source's state; None if it changes nothing.
 
     Args:
         now_s: Unix time.
@@ -45,20 +46,20 @@ def advance(state: bytes | None, outcome: Outcome, policy: Policy, now_s: float)
     place = source.epoch, source.next_seq
     if not source.take(outcome, policy, now_s):
         return None
-    if (source.epoch, source.next_seq) == place:  # it waits, and what is shown ahead of those before it stays
+    if (source.epoch, source.next_seq) == place:  # it is parked: leave the preview of an earlier chunk alone
         return _advance(source, ())
     return _advance(source, source.lines.emit(source.provisional, source.origin(policy), live=policy.live))
 
 
 def preview(state: bytes | None, outcome: Outcome, policy: Policy) -> Advance | None:
-    """What is shown of a chunk that is not whole yet; None if that is nothing new, or comes too late.
+    """Provisional captions of a partial chunk; None if it is too late or adds nothing.
 
-    Only provisional captions follow from it: the chunk itself is heard anew, as if this had not been.
+    Nothing else of it is kept: the complete chunk is applied as if there had been no preview.
     """
     source = _decoded(state)
     if not source.awaits(outcome):
         return None
-    ahead = _decoded(state)  # nothing of it is kept
+    ahead = _decoded(state)  # a copy to discard
     words = ahead.preview(outcome, policy)
     if words is None:
         return None
@@ -83,9 +84,9 @@ def _advance(source: SourceState, captions: tuple[Caption, ...]) -> Advance:
 
 
 def _decoded(state: bytes | None) -> SourceState:
-    """What `_advance` wrote; a new one if there is none yet.
+    """Parse what `_advance` wrote; a new state if there is none yet.
 
-    One that another version wrote is begun anew: it must not end every transcriber in turn.
+    An unreadable state, written by another version, is reset: it must not crash every transcriber in turn.
     """
     if state is None:
         return SourceState()
@@ -94,11 +95,11 @@ def _decoded(state: bytes | None) -> SourceState:
         values = json.loads(state)
         return SourceState.from_dict(values)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-        log.error("the state of a source cannot be read and begins anew: %r", error)
+        log.error("the state of a source is unreadable and is reset: %r", error)
     anew = SourceState()
     with contextlib.suppress(ValueError, TypeError, KeyError):
-        anew.lines = Lines(next_id=int(values["lines"]["next_id"]))  # its captions count on
-        # What was taken does not come again, and a job would wait for it for ever.
+        anew.lines = Lines(next_id=int(values["lines"]["next_id"]))  # continue its captions' ids
+        # Committed chunks are not delivered again, and a job would wait for them forever.
         anew.epoch, anew.next_seq = int(values["epoch"]), int(values["next_seq"])
         anew.until_s = float(values["until_s"])
     return anew

@@ -1,4 +1,4 @@
-"""What the seam keeps of a source between two chunks, and how each chunk changes it. `seam` is its way in and out."""
+"""The seam's state of a source, and how each chunk changes it. Use it through `seam`."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from transcriber.reading import readings, reheard
 from transcriber.rules import Reason, Said, remember, repeats
 from wire.messages import Content, Word
 
-#: How long the first chunks seen of a source or an epoch wait for others before them, in seconds. Those were queued
-#: earlier, so if they exist, a worker has them; if it is dead, they are claimed within this time.
+#: How long the first received chunk of a source or an epoch waits for earlier ones, in seconds. Those were queued
+#: earlier, so if they exist, a worker has them; if that worker is dead, they are claimed within this time.
 PATIENCE_S = 20.0
 
-#: Settled words so far before the next window may still be recognised in it, in seconds: times may be a little off.
+#: Settled words this close to the next window may be recognised again in it, in seconds: times are imprecise.
 _ANCHOR_S = 1.0
 
-#: A word that ends so near to the end of a chunk that is not whole yet may be cut, in seconds.
+#: A word that ends this close to the end of a partial chunk may be cut, in seconds.
 _CUT_S = 0.3
 
-#: A source whose new epoch begins so much behind the old one's end was away, in seconds. Clocks may differ by less.
+#: If a new epoch begins more than this after the old one's end, the source was off air, in seconds. Smaller differences
+#: may be clock error.
 _AWAY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Parked:
-    """An outcome that waits for one before it."""
+    """An outcome that waits for an earlier one."""
 
     outcome: Outcome
     since_s: float
@@ -40,19 +41,19 @@ class _Parked:
 class SourceState:
     """The state of one source."""
 
-    epoch: int = 0  # 0: no chunk has been seen
+    epoch: int = 0  # 0: no chunk yet
     next_seq: int = 0
-    until_s: float = 0.0  # end of the newest chunk taken into account
-    ended: bool = False  # the epoch has said its last
+    until_s: float = 0.0  # end of the newest applied chunk
+    ended: bool = False  # the epoch's last chunk has been applied
     finished: bool = False
-    language: str | None = None  # that captions say
+    language: str | None = None  # of the captions
     votes: Votes = field(default_factory=Votes)
     captured_s: float = 0.0
-    model: str = ""  # that heard the newest words
+    model: str = ""  # that decoded the newest words
     tail: list[Word] = field(default_factory=list)  # words near the newest chunk's end
-    settled: int = 0  # so many of them are settled already
-    window: str = ""  # that the newest chunk was heard in with others
-    previewed_s: float = 0.0  # end of what is shown of the next chunk, which is not whole yet
+    settled: int = 0  # number of settled words in the tail
+    window: str = ""  # in which the newest chunk was decoded with others
+    previewed_s: float = 0.0  # end of the preview of the next chunk
     parked: dict[tuple[int, int], _Parked] = field(default_factory=dict)
     lines: Lines = field(default_factory=Lines)
     said: list[Said] = field(default_factory=list)  # the newest windows' texts
@@ -67,7 +68,7 @@ class SourceState:
         return Origin(policy.source, max(1, self.epoch), self.language, self.captured_s, self.model)
 
     def take(self, outcome: Outcome, policy: Policy, now_s: float) -> bool:
-        """Take an outcome into account, now or later; False if that was done before."""
+        """Apply an outcome, now or when it is its turn; False for a duplicate."""
         place = (outcome.epoch, outcome.seq)
         if self.finished or place < (self.epoch, self.next_seq) or place in self.parked:
             return False
@@ -77,15 +78,15 @@ class SourceState:
         return True
 
     def awaits(self, outcome: Outcome) -> bool:
-        """Whether a chunk that is not whole yet is the next one, and says more than what was shown of it before."""
+        """Whether a partial chunk is the next in order, and longer than its previous preview."""
         place = (outcome.epoch, outcome.seq)
-        first = not self.epoch and not outcome.seq  # nothing has been taken of the source
+        first = not self.epoch and not outcome.seq  # nothing has been applied yet
         return (first or place == (self.epoch, self.next_seq)) and outcome.end_s > self.previewed_s
 
     def preview(self, outcome: Outcome, policy: Policy) -> list[Word] | None:
-        """The provisional words, if the next chunk were no longer than this; None if their language turns.
+        """The provisional words if the next chunk ended here; None if the language turns, which few words do not prove.
 
-        A few words are not enough to tell that. The state is of no use afterwards.
+        This changes the state, which must be discarded afterwards.
         """
         language, settled, self.epoch = self.language, self.settled, outcome.epoch
         self.captured_s = max(self.captured_s, outcome.captured_s)
@@ -96,7 +97,7 @@ class SourceState:
         return [word for word in self.provisional if word.end_s <= whole_s]
 
     def _next(self, policy: Policy, now_s: float) -> bool:
-        """Take the next outcome in order out of those that wait; False if it is not there yet."""
+        """Apply the next parked outcome in order; False if it has not arrived yet."""
         if not self.parked or self.finished:
             return False
         epoch, seq = min(self.parked)
@@ -106,7 +107,7 @@ class SourceState:
                 return False
             self._begin(epoch, policy)
         if seq > self.next_seq:
-            # Of a source that was never captioned only another worker can have an earlier chunk.
+            # An earlier chunk of a source without captions can only be with another worker.
             patience_s = policy.max_lag_s if self.until_s else min(policy.max_lag_s, PATIENCE_S)
             if not policy.live or waited_s < patience_s:
                 return False
@@ -115,21 +116,21 @@ class SourceState:
         return True
 
     def _left(self, epoch: int, waited_s: float, policy: Policy) -> bool:
-        """Whether nothing more is to be expected of the epochs before `epoch`."""
+        """Whether no more chunks are expected in the epochs before `epoch`."""
         first = self.parked.get((epoch, 0))
         follows = first.outcome.follows if first else None
         if waited_s >= PATIENCE_S:
             return True
-        if follows:  # what is missing was queued, so a worker has it, or will claim it
+        if follows:  # missing chunks were queued, so a worker has them, or will claim them
             return (self.epoch, self.next_seq) >= follows
         if self.ended:
             return True
-        # None comes behind the source's last chunk that could end the waiting.
+        # After the source's last chunk, no other chunk can end the wait.
         over = policy.ends and any(parked.outcome.last for parked in self.parked.values())
         return not self.epoch or (first is not None and over)
 
     def _begin(self, epoch: int, policy: Policy) -> None:
-        """Settle what is left of the old epoch, and start a new one."""
+        """Settle the remaining words of the old epoch, and start a new one."""
         self._settle_all(policy)
         self.lines.flush(self.origin(policy))
         self.tail, self.settled, self.window, self.ended = [], 0, "", False
@@ -137,13 +138,13 @@ class SourceState:
         self.parked = {place: parked for place, parked in self.parked.items() if place[0] >= epoch}
 
     def _lose(self, seq: int, policy: Policy) -> None:
-        """Declare the chunks up to `seq` lost, unless nothing was ever captioned: then this is where it begins."""
+        """Declare the chunks before `seq` lost. If nothing has been captioned yet, the source simply begins here."""
         if self.until_s:
             self._gap(self.until_s, self.parked[self.epoch, seq].outcome.start_s, "lost", policy)
         self.next_seq = seq
 
     def _apply(self, outcome: Outcome, policy: Policy) -> None:
-        """Take the outcome that is next in order into account."""
+        """Apply the outcome that is next in order."""
         self.captured_s = max(self.captured_s, outcome.captured_s)
         if not outcome.seq and self.until_s and outcome.start_s - self.until_s > _AWAY_S:
             self._gap(self.until_s, outcome.start_s, "away", policy)
@@ -165,7 +166,7 @@ class SourceState:
                 self.lines.withdraw(self.origin(policy))
 
     def _hear(self, outcome: Outcome, policy: Policy) -> None:
-        """Join the words of a window to those before it, and settle what the next window will not hear."""
+        """Join a window's words to the earlier ones, and settle those that the next window does not contain."""
         going_on = bool(outcome.window) and outcome.window == self.window
         if going_on:
             outcome = outcome.going_on()
@@ -175,7 +176,7 @@ class SourceState:
         self.sounds_like = (self.votes.contradict(outcome.told) or "") if outcome.told else ""
         words, turns = [word for word, _ in heard], bool(heard) and heard[0][1] != self.language
         place = {"begin_s": begin_s, "end_s": outcome.start_s}
-        if going_on:  # one hearing: there is nothing to join
+        if going_on:  # the same window: there is nothing to join
             self.tail, kept = in_order([*self.tail, *words], self.settled), len(self.tail)
         else:
             joined = reheard(self.tail, words, **place, settled=self.settled) if turns else None
@@ -188,14 +189,14 @@ class SourceState:
         settled = self.settled
         while settled < len(self.tail) and self.tail[settled].end_s <= horizon_s:
             settled += 1
-        # The next word begins with the first provisional one, or in what has not been heard yet.
+        # The next word is the first provisional one, or is in audio that has not been decoded yet.
         quiet_until_s = self.tail[settled].start_s if settled < len(self.tail) else horizon_s
         self.lines.settle(self.tail[self.settled : settled], self.origin(policy), quiet_until_s=quiet_until_s)
         anchors = sum(word.end_s <= horizon_s - _ANCHOR_S for word in self.tail[:settled])
         self.tail, self.settled = self.tail[anchors:], settled - anchors
 
     def _turn(self, language: str | None, kept: int, policy: Policy) -> None:
-        """From here on words are in another language; the first `kept` of the tail are not, and end their line."""
+        """Switch to another language; the first `kept` words of the tail are in the old one and end their line."""
         if self.settled < kept:
             old = self.tail[self.settled : kept]
             self.lines.settle(old, self.origin(policy), quiet_until_s=old[-1].end_s)
@@ -204,9 +205,9 @@ class SourceState:
         self.language = language
 
     def _believed(self, reading: Reading) -> list[Word]:
-        """The words of a window, unless they are in doubt and nothing but what was said before.
+        """The words of a reading, unless they are in doubt and only repeat an earlier text.
 
-        Decided here because here windows come in order, whatever worker heard them.
+        Decided here, because here windows are in order, whatever worker decoded them.
         """
         if reading.rejected:
             self.rejected.append(reading.rejected)
@@ -224,12 +225,12 @@ class SourceState:
             self.lines.lose(start_s, end_s, reason, self.origin(policy))
 
     def _leave_unheard(self, policy: Policy) -> None:
-        """Nobody heard what is behind the words so far, so they contradict nothing of what the next window repeats."""
+        """Settle all words and forget the window: this chunk was not decoded, so the next one is not joined to it."""
         self._settle_all(policy)
         self.tail, self.settled, self.window = [], 0, ""
 
     def _settle_all(self, policy: Policy) -> None:
-        """Nothing that is heard from now on changes the words so far."""
+        """Settle all words: later chunks do not change them."""
         if self.settled < len(self.tail):
             self.lines.settle(self.provisional, self.origin(policy), quiet_until_s=self.tail[-1].end_s)
         self.settled = len(self.tail)
@@ -248,7 +249,7 @@ class SourceState:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> SourceState:
-        """The inverse of `as_dict`; what another version has besides is left out."""
+        """The inverse of `as_dict`; fields of other versions are ignored."""
         parked = [_Parked(Outcome.from_dict(outcome), since_s) for since_s, outcome in values["parked"]]
         names = {f.name for f in fields(cls)}
         return cls(

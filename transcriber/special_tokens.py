@@ -1,4 +1,4 @@
-"""Whisper's special tokens, by the ids that the checkpoint itself gives them: large-v3's are shifted by one."""
+"""Whisper's special tokens, with the ids from the checkpoint itself: those of large-v3 are shifted by one."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from wire.errors import ModelError, Unsupported
 
 _LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
 
-#: How a vocabulary writes the bytes 0x80 to 0xBF, which go on within a character of UTF-8: those that can be printed as
-#: Latin-1, the others counted from U+0100 on (openai/gpt-2, encoder.py, `bytes_to_unicode`).
+#: A vocabulary's representation of the bytes 0x80 to 0xBF, the continuation bytes of UTF-8: printable ones as Latin-1,
+#: the others from U+0100 upwards (openai/gpt-2, encoder.py, `bytes_to_unicode`).
 _WITHIN = frozenset(map(chr, [*range(0xA1, 0xAD), *range(0xAE, 0xC0), *range(0x122, 0x144)]))
 
-#: Where the text ends in the vocabulary of Whispers that know English only: it is GPT-2's.
+#: Id of the end token in English-only Whispers, which use GPT-2's vocabulary.
 _ENGLISH_END = 50256
 
 
 @dataclass(frozen=True)
 class SpecialTokens:
-    """Ids of the tokens that steer a decoder.
+    """Ids of the tokens that control the decoder.
 
     Attributes:
-        languages: code to id; empty for a model that knows English only.
-        tasks: `transcribe` and, where the model can, `translate`; empty for a model that knows English only.
-        suppressed: ids that are never written.
-        suppressed_first: ids that are not written first.
-        within: ids of text that begins within a character. Of scripts that Whisper's tokenizer has hardly a letter of,
-            each takes two or three tokens.
+        languages: code to id; empty for an English-only model.
+        tasks: `transcribe` and, if supported, `translate`; empty for an English-only model.
+        suppressed: ids that are never decoded.
+        suppressed_first: ids that are not decoded first.
+        within: ids of tokens that begin within a character. In scripts with few letters in Whisper's vocabulary, each
+            letter takes two or three tokens.
     """
 
     start: int
@@ -55,27 +55,27 @@ class SpecialTokens:
         """Read them from a checkpoint's tokenizer and generation config.
 
         Args:
-            languages: the only ones that the model was trained for, where that is known.
+            languages: the only ones that the model was trained for, if known.
             tasks: the same for tasks.
-            borrowed: languages that the tokenizer lacks, and whose token each of them was taught by.
+            borrowed: languages without a token in the tokenizer, and the language whose token each was trained with.
 
         Raises:
-            ModelError: the checkpoint lacks a token that every Whisper has.
+            ModelError: the tokenizer lacks a token that every Whisper has.
         """
         vocabulary: dict[str, int] = tokenizer.get_vocab()
 
         def required(token: str) -> int:
             if token not in vocabulary:
-                raise ModelError(f"the model's tokenizer has no {token}: it is not Whisper's")
+                raise ModelError(f"the model's tokenizer has no {token}: it is not a Whisper tokenizer")
             return vocabulary[token]
 
         found: dict[str, int] = {}
-        # A checkpoint without generation config does not say; every tokenizer has the languages' tokens.
+        # A checkpoint may lack a generation config, and every tokenizer has language tokens.
         if getattr(generation, "is_multilingual", required("<|endoftext|>") != _ENGLISH_END):
             start, end = vocabulary.get("<|startoftranscript|>", -1), vocabulary.get("<|translate|>", len(vocabulary))
             for token, id in vocabulary.items():
                 match = _LANGUAGE.fullmatch(token)
-                if match and start < id < end:  # the language tokens stand together
+                if match and start < id < end:  # language tokens are contiguous
                     found[match[1]] = id
         found |= {language: found[token] for language, token in (borrowed or {}).items() if token in found}
         wanted = set(languages) if languages is not None else set(found)
@@ -103,37 +103,37 @@ class SpecialTokens:
 
     @property
     def known_languages(self) -> tuple[str, ...]:
-        """Codes of the languages that the model knows."""
+        """Codes of the languages that the model supports."""
         return tuple(self.languages) or ("en",)
 
     @property
     def known_tasks(self) -> tuple[str, ...]:
-        """What the model can do with speech."""
+        """The tasks that the model supports."""
         return tuple(self.tasks) or ("transcribe",)
 
     def check(self, language: str | None, task: str) -> None:
-        """Whether the model can do a task in a language (None: whatever language it is).
+        """Check that the model supports a task in a language (None: any).
 
         Raises:
-            Unsupported: it cannot.
+            Unsupported: it does not.
         """
         known = self.known_languages
         if language is not None and language not in known:
             raise Unsupported(
-                f"this model does not know the language {language!r}; it knows {_list(known)}", "language"
+                f"this model does not support the language {language!r}; it supports {_list(known)}", "language"
             )
         if task not in self.known_tasks:
             raise Unsupported(f"this model cannot {task}", "task")
 
     def count(self, tokens: Iterable[int]) -> int:
-        """How many tokens of a text begin a character: in no script are they more than its letters."""
+        """Number of tokens that begin a character; in any script, at most the number of letters."""
         return sum(token not in self.within for token in tokens)
 
     def prefix(self, language: str, task: str) -> list[int]:
-        """What the decoder starts from; without timestamps, because word times come from its attention.
+        """Initial tokens of the decoder; without timestamps, because word times come from its attention.
 
         Raises:
-            Unsupported: the model knows no such language or task.
+            Unsupported: the model does not support the language or the task.
         """
         self.check(language, task)
         if not self.languages:

@@ -1,11 +1,11 @@
-"""Chunks of one source that wait one behind the other are heard at once, as far as the model hears. Pure.
+"""Decode successive chunks of one source together, as many as fit into the model's context. Pure functions.
 
-A Whisper that hears 30 s takes as long for 5 s as for all of them. So what a recording has waiting, or a station whose
-chunks came faster than they could be done, is decoded in as few windows as it fits into. What was heard is given back
-to the chunks, each of which is committed by itself: whatever happens to one of them, the others count once.
+A Whisper with a context of 30 s takes as long for 5 s as for 30 s. So the waiting chunks of a recording, or of a
+station that has fallen behind, are decoded in as few windows as possible. The words are then distributed to the chunks,
+each of which is committed separately: whatever happens to one of them, the others count once.
 
-In a long window a Whisper may leave out more than a word: it stops early, or passes over what follows a pause. What
-looks so, and what is not believed, is heard again, each chunk alone.
+In a long window a Whisper may leave out more than a word: it stops early, or skips what follows a pause. If a result
+looks like that, or is rejected, each chunk is decoded again alone.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from wire.chunk import Chunk
 from wire.messages import Word
 from wire.queue import Delivery
 
-#: Nobody is silent for so many seconds while so many of them sound. What a word hides that is taken to last longer
-#: than `_WORD_S` is no word, either.
+#: A gap of more than `_MISSED_S` between words with more than `_SOUND_S` of sound in it suggests missing words. A word
+#: counts for at most `_WORD_S`: one that seems longer may hide others.
 _MISSED_S, _SOUND_S, _WORD_S = 1.5, 1.0, 1.0
 
 
 def most(context_s: float, chunk_s: float, lead_s: float) -> int:
-    """How many chunks of a length, the first with its lead, fit into a model's context; one, if that is not known."""
+    """How many chunks of `chunk_s`, the first with its lead, fit into a context; 1 if `chunk_s` is unknown (0)."""
     return max(1, int((context_s - lead_s) / chunk_s)) if chunk_s else 1
 
 
 def groups(deliveries: Iterable[Delivery], context_s: float) -> list[list[Delivery]]:
-    """What is heard at once, in the order of the deliveries: runs of chunks that follow each other.
+    """Group deliveries into runs of successive chunks that fit into a context, in their order.
 
     Args:
-        deliveries: those of one source one behind the other, in its order.
-        context_s: what a model hears at once.
+        deliveries: those of one source next to each other, in sequence order.
+        context_s: the model's acoustic context.
     """
     found: list[list[Delivery]] = []
     for delivery in deliveries:
@@ -57,7 +57,7 @@ def groups(deliveries: Iterable[Delivery], context_s: float) -> list[list[Delive
 
 
 def as_one(chunks: Sequence[Chunk]) -> Chunk:
-    """The audio of chunks that follow each other, as if ingest had made one of them."""
+    """Merge successive chunks into one."""
     first, last = chunks[0], chunks[-1]
     new = [chunk.pcm[chunk.lead_samples * SAMPLE_BYTES :] for chunk in chunks[1:]]
     return replace(
@@ -71,7 +71,7 @@ def as_one(chunks: Sequence[Chunk]) -> Chunk:
 
 
 def trusted(whole: Chunk, heard: Sequence[Heard]) -> bool:
-    """Whether what was heard in several chunks at once is all believed, and leaves nothing out that sounds."""
+    """Whether no text of several chunks decoded together is rejected, and no words seem to be missing."""
     likeliest = [part.likeliest for part in heard]
     if any(judge(hypothesis).reason for hypothesis in likeliest):
         return False
@@ -87,14 +87,14 @@ def trusted(whole: Chunk, heard: Sequence[Heard]) -> bool:
 
 
 def apart(chunks: Sequence[Chunk], parts: Sequence[Part], model: str, window: str) -> list[Outcome]:
-    """What was heard in several chunks at once, as outcomes of each: a word is where its middle lies.
+    """Distribute the words of several chunks decoded together to an outcome for each, by the middles of words.
 
-    Those in the lead of a chunk are in its outcome, too, as if it had been heard alone: the one before may be committed
-    as somebody else heard it. Each has all parts: where the language turns in one of them, it is a matter of votes in
-    none (`reading`).
+    Words in a chunk's lead are also in its outcome, as if it had been decoded alone, because the previous chunk may be
+    committed with another worker's result. Each outcome has all parts: if the language turns in one of the chunks, it
+    is decided by votes in none of them (`reading`).
 
     Args:
-        window: names this hearing among all of the source.
+        window: identifies this window within the source.
     """
     if len(chunks) == 1:
         return [Outcome.of(chunks[0], parts, model=model)]
@@ -110,7 +110,7 @@ def apart(chunks: Sequence[Chunk], parts: Sequence[Part], model: str, window: st
 
 
 def _shared(words: Sequence[Word], chunks: Sequence[Chunk]) -> list[list[Word]]:
-    """Words by chunk, in their order: of one whose times are off, what comes behind it does not go before it."""
+    """Words by chunk. Their order is kept even if the times of one are wrong."""
     borders_s = [chunk.start_s for chunk in chunks[1:]]
     shared: list[list[Word]] = [[] for _ in chunks]
     number = 0
@@ -123,7 +123,7 @@ def _shared(words: Sequence[Word], chunks: Sequence[Chunk]) -> list[list[Word]]:
 
 
 def _follows(before: Chunk, chunk: Chunk) -> bool:
-    """Whether a chunk goes on where another one ended, and asks for the same. One that begins late begins anew."""
+    """Whether a chunk directly continues another one, with the same options and no audio skipped between them."""
     place = (before.source, before.epoch, before.seq + 1)
     asked = (before.language, before.task, before.hot_words)
     return not (before.partial or chunk.partial) and (

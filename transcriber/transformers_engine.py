@@ -31,8 +31,8 @@ class TransformersEngine:
     """Runs a loaded model.
 
     Args:
-        observe: told how long the stages `encode`, `decode`, `turns`, `again` and `align` took.
-        second_try: what is decoded again, and how.
+        observe: called with the duration of each of the stages `encode`, `decode`, `turns`, `again` and `align`.
+        second_try: which texts are decoded again, and how.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class TransformersEngine:
         in_doubt = [len(several) > 1 or all(several) for several in doubted]
         turned = self._turns(utterances, states, in_doubt)
         began_s = self._lap("turns", began_s)
-        # What was written over a turn is not trusted, whatever a search finds.
+        # A text across a turn is discarded anyway, so it needs no search.
         wanted = [
             (row, which)
             for row, several in enumerate(doubted)
@@ -157,14 +157,14 @@ class TransformersEngine:
         first: Sequence[list[Decoded]],
         wanted: Sequence[tuple[int, int]],
     ) -> list[list[Decoded]]:
-        """What was written at first; where a search is wanted and finds something likelier, that."""
+        """The first texts, with those in `wanted` (row, index) replaced if a search finds a better one."""
         decoded = [list(several) for several in first]
         if not wanted:
             return decoded
         chosen = states[[row for row, _ in wanted]]
         begun = [prefixes[row][which] for row, which in wanted]
         room = [int(self._model.whisper.config.max_target_positions) - len(prefix) for prefix in begun]
-        # No search counts what begins a character; it may write as much as was written.
+        # The search counts all tokens, not only those that begin a character; allow at least the length of the first.
         written = [len(first[row][which].tokens) for row, which in wanted]
         limits = [min(max(caps[row], n), left) for (row, _), n, left in zip(wanted, written, room, strict=True)]
         texts = self._search(chosen, begun, limits)
@@ -180,12 +180,12 @@ class TransformersEngine:
         longest = self._model.positions * 2 * HOP_SAMPLES
         if len(utterance.audio) > longest:
             raise ModelError(
-                f"{len(utterance.audio) / SAMPLE_RATE_HZ:.1f} s of audio do not fit the model's context of "
-                f"{self.context_s:.1f} s; set CHUNK_S lower"
+                f"{len(utterance.audio) / SAMPLE_RATE_HZ:.1f} s of audio do not fit into the model's context of "
+                f"{self.context_s:.1f} s; reduce CHUNK_S"
             )
 
     def _prompt(self, utterance: Utterance) -> list[int]:
-        """What comes before the start token: as much of the utterance's prompt as suits the model."""
+        """Prompt tokens before the start token: the part of the utterance's prompt that the model supports."""
         prompt, tokens = utterance.prompt.allowed(self._model.trained_with_prompts), self._model.tokens
         if tokens.start_of_previous is None:
             return []
@@ -197,9 +197,9 @@ class TransformersEngine:
         return ids
 
     def _hypothesis(self, utterance: Utterance, first: Decoded, decoded: Decoded, spoken: str) -> Hypothesis:
-        """What was decoded at last; how sure the model is, is told by what it wrote at first.
+        """The hypothesis of the text decoded last, with the confidence of the text decoded first.
 
-        A search looks for what is likely and finds it in music, too.
+        Beam search maximises likelihood, and finds a likely text even in music.
         """
         text_tokens = [t for t in decoded.tokens if t < self._model.tokens.end]
         written = spoken if utterance.task == "transcribe" else "en"
@@ -218,7 +218,7 @@ class TransformersEngine:
         )
 
     def _words(self, decoded: Decoded, language: str, audio_s: float) -> tuple[Word, ...]:
-        # Tokens that are not text (a stray timestamp) keep their place but spell nothing.
+        # Tokens that are not text (a stray timestamp) keep their position but decode to nothing.
         spans = words_of(decoded.tokens, self._text, language)
         times = word_times(decoded.attention.numpy(), audio_s, [(span.first, span.end) for span in spans])
         probabilities = np.exp(decoded.log_probabilities)

@@ -1,4 +1,4 @@
-"""What is done with each chunk that a worker has taken, decided before any of them is decoded."""
+"""Decide, before decoding, what to do with each chunk that a worker has taken."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from wire.queue import Delivery
 
 @dataclass
 class Triage:
-    """Chunks by what is to be done with them."""
+    """Chunks by how they are handled."""
 
-    damaged: list[Delivery] = field(default_factory=list)  # cannot be decoded: a gap, and to the dead letters
-    exhausted: list[Delivery] = field(default_factory=list)  # handed out too often: to the dead letters
-    shed: list[Delivery] = field(default_factory=list)  # live, and too old to be worth the time
+    damaged: list[Delivery] = field(default_factory=list)  # the entry cannot be parsed: a gap, and dead-lettered
+    exhausted: list[Delivery] = field(default_factory=list)  # delivered too often: dead-lettered
+    shed: list[Delivery] = field(default_factory=list)  # live and too old: skipped, marked as a gap
     quiet: list[Delivery] = field(default_factory=list)  # nothing to decode: silence, music, a gap, an end mark
     speech: list[Delivery] = field(default_factory=list)
 
 
 def triage(deliveries: Iterable[Delivery], *, now_s: float, max_lag_s: float, max_deliveries: int) -> Triage:
-    """Sort chunks, each list in the order of its sources' sequences.
+    """Sort chunks into lists, each in order of source, epoch and sequence number, live ones first.
 
     Args:
         now_s: Unix time.

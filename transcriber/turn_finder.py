@@ -1,4 +1,4 @@
-"""Where the language of utterances turns, by what a model hears in their parts."""
+"""Find where the language of utterances turns, with a model's encoder and decoder."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from transcriber.special_tokens import SpecialTokens
 from transcriber.turns import HINT_COST, TURN_COST, Span, hard_to_tell, in_play, parts, spoken, turns, weighed, wordless
 from wire.audio import SAMPLE_RATE_HZ
 
-#: Samples of one position of the encoder, whose convolutions halve the frames.
+#: Samples per encoder position; the encoder's convolutions halve the number of frames.
 _POSITION = 2 * HOP_SAMPLES
 
-#: Positions of a part of an utterance that are looked at to tell its language: those of two seconds.
+#: Number of encoder positions to sample from a part to detect its language: those of two seconds.
 _LOOKS = 100
 
 _T = TypeVar("_T")
 
-#: Encoder states [B, positions, d_model] of some audios.
+#: Encodes audio into states [B, positions, d_model].
 Encode = Callable[[Sequence[NDArray[np.float32]]], Tensor]
 
 
 class TurnFinder:
-    """Looks for turns with a model's encoder and decoder."""
+    """Finds turns with a model's encoder and decoder."""
 
     def __init__(self, tokens: SpecialTokens, encode: Encode, decode: GreedyDecoder) -> None:
         self._tokens = tokens
@@ -42,17 +42,17 @@ class TurnFinder:
     def __call__(
         self, utterances: Sequence[Utterance], states: Tensor, doubted: Sequence[bool]
     ) -> list[tuple[Turn, ...]]:
-        """Which language begins where in each utterance in which it turns; nothing of the others, and of those told.
+        """Find the turns of each utterance; none if its language does not turn or is given.
 
-        The parts of an utterance that is not in doubt are told apart in what its encoder made of all of it: that costs
-        a step of the decoder. There, a part is coloured by its neighbours; so where it may turn, each part is encoded
-        alone, and decoded, too, where its sound does not tell.
+        The parts of an utterance that is not in doubt are first classified from its own encoder states, which costs one
+        decoder step. These states are influenced by neighbouring parts, so if there may be a turn, each part is encoded
+        alone, and also decoded if its sound is ambiguous.
 
         Args:
             states: encoder states of the utterances, [B, positions, d_model].
-            doubted: whether an utterance's language or text is in doubt: then it may turn, too.
+            doubted: whether an utterance's language or text is in doubt: then it may have a turn, too.
         """
-        # No more at once than there are utterances: that is what the device has room for.
+        # Never batch more parts than there are utterances, which are known to fit into the device's memory.
         most = len(utterances)
         spans = {
             row: cut
@@ -80,7 +80,7 @@ class TurnFinder:
     def _likely_alone(
         self, utterances: Sequence[Utterance], spans: Mapping[int, Sequence[Span]], most: int
     ) -> dict[int, list[dict[str, float]]]:
-        """Probabilities of the languages in the parts of each utterance, none of which hears another."""
+        """Language probabilities of the parts of each utterance, encoded separately."""
         cuts = [(row, span) for row, cut in spans.items() for span in cut]
         audios = [utterances[row].audio[span.begin : span.end] for row, span in cuts]
         states = [state for group in _groups(audios, most) for state in self._encode(group)]
@@ -99,7 +99,7 @@ class TurnFinder:
     def _written(
         self, states: Tensor, languages: Sequence[Sequence[str]], caps: Sequence[int]
     ) -> list[dict[str, list[float]]]:
-        """The logarithms of the probabilities of what is written in each of some languages, for each row of states."""
+        """For each row of states, the tokens' log-probabilities of the text decoded in each of its languages."""
         prefixes = [[self._tokens.prefix(language, "transcribe") for language in several] for several in languages]
         decoded = self._decode(states, lambda _: prefixes, caps)
         return [
@@ -113,33 +113,33 @@ class TurnFinder:
 
 
 def language_probabilities(languages: Mapping[str, int], first: Tensor) -> list[dict[str, float]]:
-    """Probabilities of languages among themselves.
+    """Probabilities of languages, adding up to 1 for each row.
 
     Args:
         languages: the token of each.
-        first: logits behind the start token, [B, vocabulary].
+        first: logits after the start token, [B, vocabulary].
     """
     scores = first[:, list(languages.values())].softmax(-1).tolist()
     return [dict(zip(languages, values, strict=True)) for values in scores]
 
 
 def _likeliest(languages: Iterable[str], likely: Sequence[Mapping[str, float]]) -> list[str]:
-    """No more languages than one utterance is heard in: those that are likely in some part."""
+    """The `MOST_CANDIDATES` languages with the highest probability in any part."""
     best = {language: max(each[language] for each in likely) for language in languages}
     return sorted(best, key=lambda language: (-best[language], language))[:MOST_CANDIDATES]
 
 
 def _looks(states: Tensor) -> Tensor:
-    """Encoder states [n, d_model] as _LOOKS of them, whatever else is in the batch.
+    """Resample encoder states [n, d_model] to a fixed number, so that parts can be batched.
 
-    Padding would need a mask, which Whisper's decoder has none of. A position that stands there twice, or not at all,
-    changes the weights of its attention a little.
+    Padding would need a cross-attention mask, which Whisper's decoder lacks. Repeating or omitting positions only
+    changes their attention weights a little.
     """
     return states[torch.arange(_LOOKS, device=states.device) * len(states) // _LOOKS]
 
 
 def _by_row(spans: Mapping[int, Sequence[Span]], each: Iterable[_T]) -> dict[int, list[_T]]:
-    """What there is for each part, by its utterance."""
+    """Regroup a flat sequence with one value per part by utterance."""
     left = iter(each)
     return {row: [next(left) for _ in cut] for row, cut in spans.items()}
 

@@ -1,8 +1,8 @@
-"""Where in an utterance the language turns. Pure.
+"""Find where in an utterance the language turns, that is, changes. Pure functions.
 
-A Whisper writes a window in one language. One in which a Swedish sentence ends and an English one begins comes out in
-either of them, and what was said in the other one is left out or made up. So a window whose language is not told is
-looked at in parts, from one pause to the next, and cut where it pays to say that another language begins.
+Whisper decodes a window in one language. If a Swedish sentence ends in it and an English one begins, the text is in one
+of them, and speech in the other is omitted or made up. So a window whose language is not given is examined in parts,
+from pause to pause, and cut where a change of language explains them better.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from numpy.typing import NDArray
 from transcriber.language import DOUBT
 from wire.audio import SAMPLE_RATE_HZ, samples
 
-#: A pause lasts for so many samples (300 ms), and is so many decibels below what is louder than nine tenths of the
-#: utterance. Where ingest begins a window it looks for the same (`ingest.overlap`).
+#: Minimum length of a pause (300 ms), and its level in decibels below the 90th percentile of the utterance's level.
+#: Ingest looks for the same pauses to begin a window (`ingest.overlap`).
 PAUSE_SAMPLES, _PAUSE_DB = samples(0.3), 10.0
-#: Sound is at most so many decibels below that.
+#: Sound is at most this many decibels below that percentile.
 _SOUND_DB = 25.0
-#: Energy is looked at every so many samples.
+#: Interval between level measurements, in samples.
 STEP = samples(0.01)
 
-#: What a turn must gain to be believed, and to be looked for more closely: the natural logarithm of how much likelier
+#: Minimum gain of a turn to be accepted, and to be examined more closely: the natural logarithm of how much likelier
 #: all parts are with it.
 TURN_COST, HINT_COST = 2.5, 0.5
-#: No part is more certain than this not to be in a language; it counts by its seconds of sound, up to so many: a whole
-#: sentence outweighs the turn before it and the one behind it.
+#: Minimum probability of a language in a part; and the maximum weight of a part, which counts by its seconds of sound:
+#: a whole sentence outweighs the cost of a turn before it and one after it.
 _LEAST, _MOST_S = 0.001, 2.0
 
-#: A language is out of the question for an utterance by its share in so many seconds of sound: a sentence at the end of
-#: a long one is not.
+#: Whether a language is a candidate for an utterance depends on its share of this many seconds of sound, so that a
+#: sentence at the end of a long utterance is enough.
 _SHARED_S = 10.0
 
-#: What sounds for less than so many seconds has too little for a model to tell its language by that, however sure it
-#: is; with less than so many it holds no word.
+#: A part with less sound than the first is too short to detect its language by sound, however sure the model is; one
+#: with less than the second has no words. In seconds.
 _SHORT_S, _WORDLESS_S = 1.0, 0.15
 
 
@@ -48,11 +48,11 @@ class Span(NamedTuple):
 
     begin: int
     end: int
-    sound: int  # so many of its samples are none of a pause
+    sound: int  # number of its samples that are not silent
 
 
 def parts(audio: NDArray[np.float32]) -> list[Span]:
-    """What lies between the middles of pauses; the whole where there is none."""
+    """Split an utterance in the middles of its pauses; one part if there are none."""
     level_db = _levels_db(audio, PAUSE_SAMPLES)
     if not len(level_db):
         return [Span(0, len(audio), len(audio))]
@@ -61,7 +61,7 @@ def parts(audio: NDArray[np.float32]) -> list[Span]:
     for is_quiet, run in itertools.groupby(range(len(level_db)), key=lambda n: bool(level_db[n] < loud_db - _PAUSE_DB)):
         if is_quiet:
             quietest = min(run, key=lambda n: level_db[n])
-            # Noise that is about as loud as a pause may be would cut one into slivers.
+            # Noise at about the level of the threshold would split one pause into several.
             if not cuts or (quietest - cuts[-1]) * STEP >= PAUSE_SAMPLES:
                 cuts.append(quietest)
             elif level_db[quietest] < level_db[cuts[-1]]:
@@ -75,13 +75,13 @@ def parts(audio: NDArray[np.float32]) -> list[Span]:
 
 
 def sounding(audio: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Whether something sounds in each STEP of an utterance."""
+    """Whether there is sound in each STEP of an utterance."""
     level_db = _levels_db(audio, PAUSE_SAMPLES)
     return _sounding(audio, np.percentile(level_db, 90) if len(level_db) else 0.0)
 
 
 def in_play(spans: Sequence[Span], probabilities: Sequence[Mapping[str, float]]) -> list[str]:
-    """The languages that are not out of the question for all of an utterance.
+    """The candidate languages of an utterance.
 
     Args:
         probabilities: of the languages in each part.
@@ -94,25 +94,24 @@ def in_play(spans: Sequence[Span], probabilities: Sequence[Mapping[str, float]])
 
 
 def wordless(span: Span) -> bool:
-    """Whether a part holds too little sound for any word."""
+    """Whether a part has too little sound for a word."""
     return span.sound < _WORDLESS_S * SAMPLE_RATE_HZ
 
 
 def hard_to_tell(span: Span, likely: Mapping[str, float]) -> bool:
-    """Whether what is written in each language is to tell the one that is spoken in a part: its sound does not."""
+    """Whether a part must be decoded in each language to detect its own, because its sound is not enough."""
     return span.sound < _SHORT_S * SAMPLE_RATE_HZ or max(likely.values(), default=1.0) < 1 - DOUBT
 
 
 def weighed(likely: Mapping[str, float], written: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """Probabilities of languages by what is written in each of them: p(language) p(text | language), as shares.
+    """Language probabilities given the text decoded in each: p(language) p(text | language), normalised.
 
-    Texts count as if all were as long as the shortest: that one has less is no sign of its language. Nor is that one
-    has nothing, where another has something.
+    Texts are weighted as if all were as long as the shortest, because a shorter text is not a sign of its language. An
+    empty text counts as unlikely if another language has one.
 
     Args:
         likely: probabilities by sound.
-        written: the natural logarithms of the probabilities of a text's tokens and of its end; of that alone where
-            nothing is written.
+        written: log-probabilities of a text's tokens and of its end token; of the end token alone for an empty text.
     """
     shortest = min((len(tokens) for tokens in written.values() if len(tokens) > 1), default=1)
     scores = {
@@ -125,13 +124,11 @@ def weighed(likely: Mapping[str, float], written: Mapping[str, Sequence[float]])
 
 
 def spoken(spans: Sequence[Span], probabilities: Sequence[Mapping[str, float]], cost: float) -> list[str]:
-    """The language of each part: the cheapest path through the languages of all (Viterbi).
-
-    Only languages that are not out of the question for all of it count.
+    """The language of each part: the cheapest path through the candidate languages (Viterbi).
 
     Args:
         probabilities: of the languages in each part.
-        cost: what a turn must gain.
+        cost: of a turn.
     """
     weights, languages = _weights(spans), in_play(spans, probabilities)
     if not languages:
@@ -154,7 +151,7 @@ def spoken(spans: Sequence[Span], probabilities: Sequence[Mapping[str, float]], 
 
 
 def turns(spans: Sequence[Span], languages: Sequence[str]) -> list[tuple[int, str]]:
-    """Which language begins where, in samples; nothing if all parts are in the same."""
+    """Each language and where it begins, in samples; empty if all parts are in the same language."""
     found = [(0, languages[0])] if languages else []
     for span, language in zip(spans, languages, strict=True):
         if language != found[-1][1]:
@@ -171,7 +168,7 @@ def _sounding(audio: NDArray[np.float32], loud_db: float) -> NDArray[np.bool_]:
 
 
 def _levels_db(audio: NDArray[np.float32], width: int) -> NDArray[np.float64]:
-    """Level in decibels over `width` samples from every STEP-th place on; empty for audio that is shorter."""
+    """Level in decibels over `width` samples, every STEP samples; empty if the audio is shorter than `width`."""
     sums = np.concatenate(([0.0], np.cumsum(audio.astype(np.float64) ** 2)))
     power: NDArray[np.float64] = (sums[width:] - sums[:-width])[::STEP] / width
     return 10 * np.log10(np.maximum(power, 1e-9))

@@ -1,7 +1,7 @@
-"""When each word was spoken, from the decoder's cross attention.
+"""Word times from the decoder's cross attention.
 
 As in openai/whisper's timing.py: the attention of a few heads follows the audio; it is normalised, smoothed and
-averaged, and dynamic time warping finds the best monotone path through it.
+averaged, and dynamic time warping finds the best monotonic path through it.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from transcriber.dtw import first_frames
 #: Duration of one encoder position, in seconds.
 POSITION_S = 0.02
 
-#: Deviation over tokens, as a part of its mean over time, below which a moment counts as quiet.
+#: Fraction of the mean deviation over tokens below which a position counts as quiet.
 _QUIET = 0.1
 
-#: Attention that a moment may get by chance. Measured on bundled models: 0.01 to 0.03 are equally good, less is worse.
+#: Attention that a position may get by chance. Measured on bundled models: 0.01 to 0.03 are equally good, less is
+#: worse.
 _DOUBT = 0.02
 
-#: Part of a word's attention at either end that does not count. Without this, a word before a pause reaches to the
-#: pause's end: the middle of a word was off by 0.40 s at the 95th percentile on a half-trained model, now by 0.26 s.
+#: Fraction of a word's attention to ignore at either end. Without this, a word before a pause extends to the pause's
+#: end: the middle of a word was off by 0.40 s at the 95th percentile on a half-trained model, with it by 0.26 s.
 _TAIL = 0.05
 
-#: No word takes longer, in seconds; one that seems to reaches over a pause.
+#: Maximum duration of a word, in seconds; one that seems longer extends over a pause.
 _LONGEST_S = 1.2
 
-#: Width of the median filter along time, in positions; and which two of so many values are put in order, one pair after
-#: the other, until the middle one is in its place (Devillard, "Fast median search", 1998).
+#: Width of the median filter along time, in positions; and the sorting network that puts the median of that many values
+#: in the middle (Devillard, "Fast median search", 1998).
 _MEDIAN_WIDTH = 7
 _EXCHANGES = (
     *((0, 5), (0, 3), (1, 6), (2, 4), (0, 1), (3, 5), (2, 6)),
@@ -40,7 +41,7 @@ _EXCHANGES = (
 
 
 def alignment_heads(generation: Any, layers: int, heads: int) -> list[tuple[int, int]]:
-    """(layer, head) pairs that follow the audio: as the checkpoint names them, else all of the last half of layers."""
+    """(layer, head) pairs that follow the audio: those that the checkpoint names, or all in the last half of layers."""
     named = getattr(generation, "alignment_heads", None)
     if named:
         return [(int(layer) % layers, int(head)) for layer, head in named]
@@ -50,12 +51,12 @@ def alignment_heads(generation: Any, layers: int, heads: int) -> list[tuple[int,
 def word_times(
     attention: NDArray[np.float32], audio_s: float, words: Sequence[tuple[int, int]]
 ) -> list[tuple[float, float]]:
-    """When each word begins and ends, in seconds.
+    """Begin and end of each word, in seconds.
 
     Args:
         attention: [heads, tokens, positions], each row a distribution.
-        audio_s: how long the audio is; what lies behind it is padding.
-        words: first token and last + 1 of each; behind the last word there is one token more.
+        audio_s: duration of the audio; the rest is padding.
+        words: first token and last + 1 of each; one more token follows the last word.
     """
     positions = max(1, min(attention.shape[-1], round(audio_s / POSITION_S)))
     weights = attention[:, :, :positions]
@@ -65,7 +66,7 @@ def word_times(
     times = []
     for start, end in words:
         begin, stop = int(first[start]), max(int(first[start]) + 1, int(first[end]))
-        # The path leaves no pause between words; where nobody looks, the word is not.
+        # The path leaves no pauses between words; trim a word to where its attention is.
         seen = np.cumsum(looks[start:end, begin:stop].sum(axis=0))
         last = int(np.searchsorted(seen, (1 - _TAIL) * seen[-1]))
         begin, stop = begin + int(np.searchsorted(seen, _TAIL * seen[-1])), begin + min(last, len(seen) - 1) + 1
@@ -78,13 +79,13 @@ def word_times(
 
 
 def _scores(weights: NDArray[np.float32]) -> NDArray[np.floating]:
-    """How well each token fits each moment, [tokens, positions]."""
+    """Score of each token at each position, [tokens, positions]."""
     if weights.shape[0] == 1:
-        # One head that was taught to look at its word: as good as a probability, but never quite sure.
+        # A single head that was trained to attend to its word: nearly a probability.
         doubtful: NDArray[np.floating] = np.log(weights[0] + _DOUBT)
         return doubtful
     deviation = weights.std(axis=1, keepdims=True)
-    # Where no token looks, in a pause, there is only noise: it is not blown up to the size of a signal.
+    # In a pause there is only noise: do not amplify it to the size of a signal.
     floor = np.maximum(deviation.mean(axis=-1, keepdims=True) * _QUIET, 1e-9)
     normalised = (weights - weights.mean(axis=1, keepdims=True)) / np.maximum(deviation, floor)
     scores: NDArray[np.floating] = _median(normalised).mean(axis=0)
@@ -92,13 +93,13 @@ def _scores(weights: NDArray[np.float32]) -> NDArray[np.floating]:
 
 
 def _median(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Median filter along the last axis. numpy's own takes four times as long, most of all that word times cost."""
+    """Median filter along the last axis. numpy's takes four times as long, most of the time that word times cost."""
     reach = _MEDIAN_WIDTH // 2
     if weights.shape[-1] <= reach:
         return weights
     padded = np.pad(weights, ((0, 0), (0, 0), (reach, reach)), mode="reflect")
     filtered = np.empty_like(weights)
-    for head, out in zip(padded, filtered, strict=True):  # what belongs to one fits into a core's cache
+    for head, out in zip(padded, filtered, strict=True):  # one head at a time fits into a core's cache
         values = [head[:, first : first + weights.shape[-1]] for first in range(_MEDIAN_WIDTH)]
         for low, high in _EXCHANGES:
             values[low], values[high] = np.minimum(values[low], values[high]), np.maximum(values[low], values[high])

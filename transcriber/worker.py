@@ -1,4 +1,4 @@
-"""The transcriber's loop: take what waits, decode it in one batch, commit what follows from it."""
+"""The transcriber's loop: take waiting chunks, decode them in one batch, commit the captions."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from wire.sources import Jobs, Statuses
 
 log = logging.getLogger(__name__)
 
-#: Longest sleep while Redis is away, in seconds.
+#: Maximum pause between attempts while Redis is unreachable, in seconds.
 _AWAY_S = 2.0
 
-#: Events of a source in which its last words are looked for: half a minute has about a dozen.
+#: Number of a source's newest caption events to read for its previous text: half a minute has about a dozen.
 _REMEMBERED = 24
 
-#: So many chunks one after another that each fail alone: it is the engine that is broken, not they.
+#: After this many consecutive chunks that fail alone, the engine is considered broken.
 _BROKEN_AFTER = 8
 
 
@@ -43,11 +43,11 @@ class Transcriber:
     """One worker.
 
     Args:
-        name: its name as a consumer of the queue.
-        engine: asked for before every batch, so that a model can be exchanged between two of them.
-        task: what is done with the speech of sources that do not name a task.
-        follow_turns: whether chunks are looked through for turns of their language.
-        clock: Unix time.
+        name: its consumer name in the queue.
+        engine: called before every batch, so that the model can be replaced between two batches.
+        task: for sources that do not name one.
+        follow_turns: whether to detect changes of language within a chunk.
+        clock: returns Unix time.
     """
 
     def __init__(
@@ -83,20 +83,20 @@ class Transcriber:
         self._listener = Listener(metrics, self._previous, batch_size=batch_size, task=task, follow_turns=follow_turns)
         self._previews = Previews(self._log, metrics)
         self._stop = threading.Event()
-        self._looked_s = -float("inf")  # for chunks of dead workers
-        self._claimed = False  # there was one
+        self._looked_s = -float("inf")  # when dead workers' chunks were last looked for
+        self._claimed = False  # whether the last batch was a claimed chunk
         self._failures = 0
-        self._longest_s = (0.0, 0.0)  # chunk so far, and what the next one repeats of it
+        self._longest_s = (0.0, 0.0)  # duration of the longest chunk so far, and of its overlap with the next one
 
     def stop(self) -> None:
-        """Finish the batch in hand, then return from `run`. May be called on any thread."""
+        """Make `run` return after the current batch. May be called from any thread."""
         self._stop.set()
 
     def run(self) -> None:
-        """Work until `stop`.
+        """Transcribe until `stop` is called.
 
         Raises:
-            ModelError: the engine fails on everything.
+            ModelError: the engine fails on every chunk.
         """
         away_s = 0.0
         with self._renewal:
@@ -106,13 +106,13 @@ class Transcriber:
                     away_s = 0.0
                 except AWAY as error:
                     if not away_s:
-                        log.warning("Redis is away, waiting for it: %s", error)
+                        log.warning("Redis is unreachable, retrying: %s", error)
                     away_s = min(_AWAY_S, away_s + 0.1)
                     self._stop.wait(away_s)
 
     def step(self, block_s: float = 1.0) -> int:
-        """Take and settle one batch; how many chunks it had."""
-        engine = self._engine()  # with no chunk in hand: it may take its time to change
+        """Take and process one batch, and return its number of chunks."""
+        engine = self._engine()  # before taking chunks: replacing the model may take a while
         taken = self._take(engine, block_s)
         deliveries = [delivery for delivery in taken if not delivery.chunk.partial]
         self._renewal.hold(deliveries)
@@ -130,9 +130,10 @@ class Transcriber:
             self._renewal.hold(())
 
     def _take(self, engine: Engine, block_s: float) -> list[Delivery]:
-        """Chunks of a dead worker, one at a time so that one which kills is alone with its killing; else new ones.
+        """Claim one chunk of a dead worker, or else take new chunks.
 
-        A dead worker may have left many: new ones come between them.
+        Claimed chunks are processed one at a time, so that a chunk that kills its worker takes no others with it. They
+        alternate with batches of new chunks, because a dead worker may leave many.
         """
         claimed_before, self._claimed = self._claimed, False
         if claimed_before and (new := self._take_new(engine, 0.0)):
@@ -148,10 +149,10 @@ class Transcriber:
         return self._take_new(engine, block_s)
 
     def _take_new(self, engine: Engine, block_s: float) -> list[Delivery]:
-        """New chunks; of recordings, as many as fill a GPU's batch with long windows: few would leave it idle.
+        """Take new chunks; of recordings, enough to fill a GPU's batch with windows of the full context.
 
-        A CPU has work enough with those that fill the windows, and live chunks would wait for more. How long
-        chunks are, the first ones tell.
+        On a CPU, take about `batch_size` of them, enough to fill the last window: more would delay live chunks. The
+        length of a chunk is known after the first ones.
         """
         most = together.most(engine.context_s, *self._longest_s)
         windows = -(-self._batch_size // most) if engine.device == "cpu" else self._batch_size
@@ -173,26 +174,27 @@ class Transcriber:
         for delivery in sorted_out.damaged:
             self._bury(delivery, delivery.damage)
         for delivery in sorted_out.exhausted:
-            self._bury(delivery, f"handed out {delivery.deliveries} times")
+            self._bury(delivery, f"delivered {delivery.deliveries} times")
         able = [delivery for delivery in sorted_out.speech if self._able(engine, delivery)]
         if able or partial:
             self._transcribe(engine, able, partial)
 
     def _able(self, engine: Engine, delivery: Delivery) -> bool:
-        """Whether the model can do what a chunk asks for; one that asks too much must not fail its whole batch."""
+        """Whether the model supports a chunk. If not, commit a gap in its place, so that its batch does not fail."""
         try:
             engine.check(delivery.chunk.language, delivery.chunk.task or self._task)
         except Unsupported as error:
-            self._explain(delivery.chunk.source, error)  # before the chunk is gone, should Redis be away
+            self._explain(delivery.chunk.source, error)  # before the commit, in case Redis is unreachable
             self._commit(delivery, Outcome.lost(delivery.chunk, error.reason), "dead", dead=str(error))
             return False
         return True
 
     def _explain(self, source: str, error: Unsupported) -> None:
-        """Say once what the model lacks: a job has failed, and nothing more is decoded; a live source has a remark."""
+        """Report once what the model does not support: fail a job, which stops its decoding, or set a remark."""
         kind, id = split_source(source)
-        why = f"{error}; leave {error.reason} out, or set MODEL to one that can"
-        # What a model before this one captioned is kept, and a station may get one that can: gaps say what is missing.
+        why = f"{error}; leave out the {error.reason}, or set MODEL to a model that supports it"
+        # A job with captions of an earlier model is not failed, and a station may get a model that supports it: gaps
+        # mark what is missing.
         if kind is not Kind.JOB or self._log.progress(source).languages:
             if self._statuses.remark(source, f"no captions: {why}"):
                 log.warning("no captions of %s: %s", source, why)
@@ -203,16 +205,16 @@ class Transcriber:
                 status = self._statuses.get(kind, id)
                 self._statuses.save(replace(status, state=State.FAILED, detail=why, since_s=self._clock()))
         except UnknownSource:
-            log.info("%s was forgotten meanwhile", source)
+            log.info("%s was deleted meanwhile", source)
 
     def _contradict(self, chunk: Chunk, heard: str) -> None:
-        """Say of a live source that its language is another than was told. A job says it when it is asked for."""
-        why = f"sounds like {heard}, and is heard as {chunk.language}, as told: correct the language, or leave it out"
+        """Set a remark if a live source does not sound like its configured language. A job reports this by itself."""
+        why = f"sounds like {heard}, but is set to {chunk.language}: correct the language, or leave it out"
         if self._statuses.remark(chunk.source, why):
             log.warning("%s %s", chunk.source, why)
 
     def _transcribe(self, engine: Engine, deliveries: Sequence[Delivery], partial: Sequence[Delivery]) -> None:
-        """Settle chunks, batch by batch; what is left when it is told to stop is handed back."""
+        """Decode and commit chunks batch by batch; when asked to stop, release the remaining ones."""
         left = list(deliveries)
         live = [delivery for delivery in deliveries if delivery.chunk.live]
         uploads = [delivery for delivery in deliveries if not delivery.chunk.live]
@@ -235,26 +237,27 @@ class Transcriber:
                 return
 
     def _previous(self, chunk: Chunk) -> str:
-        """What the chunk's source was last said to have said, if that is known up to this chunk.
+        """The final text before a chunk, if its source is captioned up to it; else empty.
 
-        So it depends on what else a batch has: a model that is told may write a little differently with two workers.
+        That depends on the other chunks of the batch, so a model that uses prompts may write slightly different text
+        with two workers.
         """
         progress = self._log.progress(chunk.source)
         if (progress.epoch, progress.next_seq) != (chunk.epoch, chunk.seq):
             return ""
-        # What was corrected lately stands among them, however old it is.
+        # A correction is a recent event even if its caption is old.
         captions = latest_revisions(self._log.latest(chunk.source, _REMEMBERED))
         return previous_text(captions, chunk.begin_s, chunk.language)
 
     def _fail(self, delivery: Delivery, error: Exception) -> None:
-        """A chunk failed alone: leave it to another try, or bury it."""
-        if isinstance(error, ModelError):  # it asks for what the model cannot do; nothing is broken
+        """Handle a chunk that failed alone: release it for another attempt, or dead-letter it."""
+        if isinstance(error, ModelError):  # the model does not support it; nothing is broken
             self._bury(delivery, str(error))
             return
         log.error("%s %d/%d failed", *_place(delivery.chunk), exc_info=error)
         self._failures += 1
         if self._failures >= _BROKEN_AFTER:
-            raise ModelError(f"the engine fails on everything; the last error: {error!r}") from error
+            raise ModelError(f"the engine fails on every chunk; the last error: {error!r}") from error
         if delivery.deliveries < self._queue.max_deliveries:
             self._renewal.let_go(delivery)
             self._queue.release(self._name, [delivery])
@@ -262,12 +265,12 @@ class Transcriber:
             self._bury(delivery, repr(error))
 
     def _bury(self, delivery: Delivery, reason: str) -> None:
-        """A chunk that failed, or was damaged: a gap."""
-        log.error("%s %d/%d goes to the dead letters: %s", *_place(delivery.chunk), reason)
+        """Dead-letter a chunk that failed or is damaged, and commit a gap in its place."""
+        log.error("%s %d/%d is dead-lettered: %s", *_place(delivery.chunk), reason)
         self._commit(delivery, Outcome.lost(delivery.chunk, "failed"), "dead", dead=reason)
 
     def _commit(self, delivery: Delivery, outcome: Outcome, label: str, *, dead: str = "") -> None:
-        """Advance the source; waits for Redis if it is away, because the work is done."""
+        """Commit an outcome. Wait while Redis is unreachable: the work is done, so keep the result."""
         policy = Policy(delivery.chunk.source, self._max_lag_s)
         now_s = self._clock()
         advance: Advance | None = None

@@ -109,7 +109,7 @@ def test_a_language_that_was_told_wrongly_is_contradicted(
     Bench(redis, bundled).drain()
     statuses, log = Statuses(redis), CaptionLog(redis)
     statuses.save(Status("microphones/1", State.RUNNING))
-    why = "" if told == "sv" else "sounds like sv, and is heard as en, as told: correct the language, or leave it out"
+    why = "" if told == "sv" else "sounds like sv, but is set to en: correct the language, or leave it out"
     assert statuses.get(Kind.MICROPHONE, "1").detail == why
     assert log.progress("jobs/1").sounded_like == ("sv" if why else "")
     assert [r.message for r in caplog.records if "sounds" in r.message] == ([f"microphones/1 {why}"] if why else [])

@@ -93,7 +93,7 @@ def test_a_job_ends_although_a_chunk_cannot_be_decoded(redis: Redis, seq: int) -
 def test_what_the_model_cannot_do_is_a_gap_that_says_so_and_no_reason_to_give_up(redis: Redis) -> None:
     def check(language: str | None, task: Task) -> None:
         if language == "fi":
-            raise Unsupported("this model does not know the language 'fi'", "language")
+            raise Unsupported("this model does not support the language 'fi'", "language")
         if task == "translate":
             raise Unsupported("this model cannot translate", "task")
 
@@ -108,7 +108,7 @@ def test_what_the_model_cannot_do_is_a_gap_that_says_so_and_no_reason_to_give_up
         assert [(c.content, c.reason) for c in shown(redis, source)] == [(Content.GAP, reason)]
     assert CaptionLog(redis).progress("jobs/fi").finished
     reasons = {fields[b"reason"] for _, fields in redis.xrange(keys.DEAD_CHUNKS)}  # type: ignore[misc]
-    assert reasons == {b"this model does not know the language 'fi'", b"this model cannot translate"}
+    assert reasons == {b"this model does not support the language 'fi'", b"this model cannot translate"}
     assert bench.count("claimed_total") == 0, "another try would not help"
 
 
@@ -123,7 +123,7 @@ def test_a_job_that_no_model_here_can_do_fails_and_says_what_helps(redis: Redis)
     for source in ("jobs/1", "jobs/2", "jobs/forgotten"):
         put(redis, *(dataclasses.replace(chunk, task="translate") for chunk in chunks(source, PCM)))
     Bench(redis, ScriptedEngine(check=check), batch_size=36).drain()
-    why = "this model cannot translate; leave task out, or set MODEL to one that can"
+    why = "this model cannot translate; leave out the task, or set MODEL to a model that supports it"
     assert (jobs.get("1").state, jobs.get("1").error) == (State.FAILED, why)
     status = Statuses(redis).get(Kind.JOB, "1")
     assert (status.state, status.detail) == (State.FAILED, why)
@@ -138,11 +138,11 @@ def test_a_live_source_that_asks_for_what_the_model_lacks_says_so_until_another_
         if language == "de":
             raise Unsupported(lack, "language")
 
-    lack = "this model does not know the language 'de'; it knows en and sv"
+    lack = "this model does not support the language 'de'; it supports en and sv"
     german = [dataclasses.replace(chunk, language="de") for chunk in chunks("microphones/1", PCM)]
     put(redis, *german[:4])
     Bench(redis, ScriptedEngine(check=check)).drain()
-    why = f"{lack}; leave language out, or set MODEL to one that can"
+    why = f"{lack}; leave out the language, or set MODEL to a model that supports it"
     logged = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
     assert logged == [f"no captions of microphones/1: {why}"]
     statuses = Statuses(redis)

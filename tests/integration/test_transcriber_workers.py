@@ -95,7 +95,7 @@ def test_a_chunk_that_kills_its_workers_is_buried_and_takes_no_other_down(
             wait_until(lambda: worker.poll() is not None or log.progress("stations/demo").next_seq == 12, 30)
     [(_, fields)] = redis.xrange(keys.DEAD_CHUNKS)  # type: ignore[misc]
     assert Chunk.decode(fields).seq == 2
-    assert b"handed out" in fields[b"reason"]
+    assert b"delivered" in fields[b"reason"]
     gap = next(c for c in shown(redis, "stations/demo") if c.content is Content.GAP)
     assert (gap.start_s, gap.end_s, gap.reason) == (10.0, 15.0, "failed")
     heard = words(redis, "stations/demo")

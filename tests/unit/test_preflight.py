@@ -54,14 +54,14 @@ def test_missing_model_folder_is_reported(model: str) -> None:
 
 
 def test_run_folder_is_distinguished_from_a_folder_without_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(PreflightError, match="holds no checkpoint"):
+    with pytest.raises(PreflightError, match="contains no checkpoint"):
         preflight.check_model(str(tmp_path))
     run = tmp_path / "fi-sv"
     (run / "best").mkdir(parents=True)
     (run / "best" / "config.json").write_text("{}")
     with pytest.raises(PreflightError, match=f"publish {run} models/fi-sv.*or set MODEL={run}/best") as error:
         preflight.check_model(str(run))
-    assert "is a run of the trainer" in str(error.value)
+    assert "is a training run" in str(error.value)
     preflight.check_model(f"{run}/best")
 
 

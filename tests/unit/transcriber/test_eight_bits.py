@@ -83,7 +83,7 @@ def test_a_search_by_beams_works_on_it_too(tiny_checkpoint: Path) -> None:
 
 
 def test_it_is_for_a_cpu(tiny_checkpoint: Path) -> None:
-    with pytest.raises(ModelError, match="DTYPE=int8 is for a CPU, and this is meta"):
+    with pytest.raises(ModelError, match="DTYPE=int8 runs only on a CPU, not on meta"):
         load(str(tiny_checkpoint), device="meta", dtype="int8")
 
 

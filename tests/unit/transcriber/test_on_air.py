@@ -153,7 +153,7 @@ def test_a_broken_model_is_refused_once(
     assert shelf.on_air() is shelf.first
     assert (shelf.tries, shelf.changes("refused"), shelf.told()) == (1, 1, {"old"})
     [complaint] = [record.message for record in caplog.records if record.levelname == "ERROR"]
-    assert complaint.startswith("the new model is refused and old stays on air: ")
+    assert complaint.startswith("refused the new model, old stays on air: ")
     shelf.before = lambda: None
     shelf.put("new")
     shelf.look()

@@ -205,7 +205,7 @@ def test_a_missing_folder_beside_others_is_not_asked_for_on_the_hub(
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="holds no checkpoint"):
+    with pytest.raises(ModelError, match="contains no checkpoint"):
         load(str(tmp_path))
 
 
@@ -213,13 +213,13 @@ def test_another_kind_of_model(tmp_path: Path) -> None:
     from transformers import BertConfig
 
     BertConfig().save_pretrained(tmp_path)
-    with pytest.raises(ModelError, match="bert model, not a Whisper"):
+    with pytest.raises(ModelError, match="is a bert model; set MODEL"):
         load(str(tmp_path))
 
 
 def test_a_checkpoint_without_weights(copy: Path) -> None:
     (copy / "model.safetensors").unlink()
-    with pytest.raises(ModelError, match="not a whole Whisper checkpoint"):
+    with pytest.raises(ModelError, match="not a complete Whisper checkpoint"):
         load(str(copy))
 
 
