@@ -1,8 +1,8 @@
-"""`python -m benchmarks.precision`: what DTYPE gives and costs on a CPU, beside CTranslate2 (faster-whisper's engine).
+"""`python -m benchmarks.precision`: speed and accuracy of DTYPE on a CPU, compared with CTranslate2 (faster-whisper).
 
-At Whisper's real sizes, with random weights: processor time of a chunk in batches of four, on one thread, for 24 tokens
-each; one to a window, and as many of a recording as a window of 30 s holds. Then with the bundled model, on sentences
-and voices that it never heard: word error rates.
+For Whisper's real sizes, with random weights: processor time per chunk in batches of four, on one thread, with 24
+tokens each; with one chunk per window, and with as many chunks of a recording as fit into a window of 30 s. Then, with
+the bundled model: word error rates on held-out sentences and voices.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from demo import exam
 from demo.bulletins import LANGUAGES
 from trainer.evaluation.normalising import normaliser
 from trainer.publishing.publish import to_ctranslate2
-from transcriber.eight_bits import quantize
 from transcriber.engine import Utterance
 from transcriber.greedy import GreedyDecoder
+from transcriber.int8 import quantize
 from transcriber.model import POSITIONS_PER_S, load, shorten
 from transcriber.special_tokens import SpecialTokens
 from transcriber.transformers_engine import TransformersEngine
@@ -39,22 +39,22 @@ from transcriber.transformers_engine import TransformersEngine
 PRECISIONS = ("float32", "bfloat16", "int8")
 PEER = "CTranslate2 int8"
 SIZES = ("tiny", "base", "small")
-#: Our short context, and Whisper's own, to which CTranslate2 pads everything; and how many chunks are heard in it.
+#: Context in seconds, and chunks in it: our short context, and Whisper's own, to which CTranslate2 always pads.
 WINDOWS = ((7, 1), (30, 1), (30, 5))
 BATCH, TOKENS = 4, 24
 DEMO = "demo/model"
 #: Sentences in each language.
 _FULL, _QUICK = 300, 40
 
-#: Hears a batch of features [BATCH, mels, frames], and writes TOKENS tokens for each chunk.
+#: Transcribes a batch of features [BATCH, mels, frames], with TOKENS tokens for each chunk.
 Hearing = Callable[[NDArray[np.float32]], object]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = arguments(__doc__)
     parser.add_argument("--sizes", type=lambda text: text.split(","), default=list(SIZES), help="tiny,base,small")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each is timed, in turn")
-    parser.add_argument("--sentences", type=int, help="of each language, that the bundled model hears")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is timed (default %(default)s)")
+    parser.add_argument("--sentences", type=int, help="sentences of each language for the bundled model")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
     logging.set_verbosity_error()
@@ -89,7 +89,7 @@ def _speeds(size: str, rounds: int) -> list[Mapping[str, object]]:
             for name, hear in hearings.items():
                 began_s = time.process_time()
                 hear(features)
-                if turn:  # the first warms up
+                if turn:  # the first round is a warm-up
                     spent[name].append(1000 * (time.process_time() - began_s) / BATCH / chunks)
         window = {"size": size, "context s": context_s, "chunks": chunks}
         rows.append({**window, **{name: median(each) for name, each in spent.items()}})
@@ -117,7 +117,7 @@ def _ours(random: WhisperForConditionalGeneration, precision: str, context_s: in
 
 
 def _ctranslate2(random: WhisperForConditionalGeneration, written: int) -> Hearing:
-    """The same weights; its tokens have other names, and there are as many."""
+    """The same weights; the tokens' names differ, but their number is the same."""
     import ctranslate2
 
     with tempfile.TemporaryDirectory() as folder:
@@ -129,13 +129,13 @@ def _ctranslate2(random: WhisperForConditionalGeneration, written: int) -> Heari
         to_ctranslate2(here, there, "int8")
         model = ctranslate2.models.Whisper(str(there), intra_threads=1)
     prefix = ["<|startoftranscript|>", "<|sv|>", "<|transcribe|>", "<|notimestamps|>"]
-    # It writes half of its `max_length`; the other half is for what was said before.
+    # It generates at most half of `max_length`; the other half is reserved for previous text.
     end = tokenizer.convert_tokens_to_ids("<|endoftext|>")
 
     def hear(features: NDArray[np.float32]) -> object:
         view = ctranslate2.StorageView.from_array(features)
         heard = model.generate(view, [prefix] * BATCH, beam_size=1, max_length=2 * written, suppress_tokens=[end])
-        assert all(len(one.sequences_ids[0]) == written for one in heard), "it writes as much"
+        assert all(len(one.sequences_ids[0]) == written for one in heard), "both generate the same number of tokens"
         return heard
 
     return hear

@@ -1,10 +1,9 @@
-"""`python -m benchmarks.rules`: what the rules against invented text reject of a model's hypotheses.
+"""`python -m benchmarks.rules`: which of a model's hypotheses are rejected by the rules against invented text.
 
-No detector stands before the model here, so that the rules are seen at work. Hypotheses over speech are *right* if at
-least half of their words were said there, else *garbled*; those over music, noise and silence are *invented*. Behind
-*crosstalk*, a voice 20 dB below music, there is speech, though nobody is meant to hear it. A rule that rejects what is
-right does harm; one that rejects what is invented does good. Each rule is tried alone, then all of them as the
-transcriber applies them.
+No speech detector is used here, so that the rules have work to do. Hypotheses over speech are *right* if at least half
+of their words were spoken there, else *garbled*; those over music, noise and silence are *invented*. In *crosstalk*,
+a voice 20 dB below music, there is speech, but it is not meant to be understood. Rejecting right hypotheses is harmful;
+rejecting invented ones is useful. Each rule is evaluated alone, then all of them as the transcriber applies them.
 """
 
 from __future__ import annotations
@@ -30,22 +29,22 @@ from transcriber import rules
 from transcriber.engine import Hypothesis, Utterance
 from transcriber.model import load
 from transcriber.orthography import normalised
-from transcriber.rules import Reason, Said
+from transcriber.rules import Reason, SpokenText
 from transcriber.transformers_engine import TransformersEngine
 
 #: Noise below speech, in decibels; None is clean.
 SNRS_DB = (None, 20.0, 10.0, 0.0)
 
-#: What is heard where nobody speaks: the demo's kinds of noise, its station's music, and the like.
+#: Sounds without speech: the demo's kinds of noise, its station's music, and the like.
 NOTHING = (*noise.KINDS, "jingle", "bed", "silence", "faint hiss", "crosstalk")
 
 #: How far below the music the voices of `crosstalk` are, in decibels.
 CROSSTALK_DB = 20.0
 
-#: Length of what nobody speaks in, in seconds: all that the bundled model hears at once.
+#: Duration of a window without speech, in seconds: the bundled model's context.
 QUIET_S = 7.0
 
-#: Windows for each language and SNR, and for each language and kind of nothing.
+#: Windows for each language and SNR, and for each language and sound without speech.
 _FULL, _QUICK = (200, 80), (25, 10)
 _BATCH = 8
 
@@ -54,7 +53,7 @@ GROUPS = ("right", "garbled", "crosstalk", "invented")
 
 @dataclass(frozen=True)
 class Heard:
-    """A hypothesis with words, what it is, and where it comes from; windows of one origin follow each other."""
+    """A hypothesis with words, its group, and its origin; windows of one origin are successive."""
 
     hypothesis: Hypothesis
     group: str
@@ -81,16 +80,16 @@ def main(argv: Sequence[str] | None = None) -> int:
                         heard.append(Heard(hypothesis, group(hypothesis, text, origin), origin))
                 progress.update(len(batch))
     rows = table(heard)
-    title = f"{engine.name}: {len(heard)} of {windows} windows came with words; how many of these each rule rejects"
+    title = f"{engine.name}: {len(heard)} of {windows} windows have words; number rejected by each rule"
     quiet_hours = len(LANGUAGES) * (len(NOTHING) - 1) * quiet * QUIET_S / 3600
     report(title, rows, figures(rows, quiet_hours), options.json)
     for text, count in survivors(heard).most_common(10):
-        print(f"invented, and past all rules: {count} x {text!r}")
+        print(f"invented, but accepted by all rules: {count} x {text!r}")
     return 0
 
 
 def material(spoken: int, quiet: int) -> Iterator[tuple[str, Language, list[Audio], list[str | None]]]:
-    """Origin, language, windows, and what is said in each (None: nothing)."""
+    """Yield origin, language, windows, and the text of each (None: no speech)."""
     for language in LANGUAGES:
         for snr_db in SNRS_DB:
             examples = exam.windows(language, spoken, snr_db, seed=11)
@@ -102,7 +101,7 @@ def material(spoken: int, quiet: int) -> Iterator[tuple[str, Language, list[Audi
 
 
 def nothing(kind: str, language: Language, rng: random.Random) -> Audio:
-    """A window in which nobody speaks."""
+    """A window without speech."""
     samples, seeded = round(QUIET_S * SAMPLE_RATE), np.random.default_rng(rng.randrange(2**32))
     if kind in noise.KINDS:
         audio = noise.noise(kind, samples, seeded)
@@ -123,7 +122,7 @@ def nothing(kind: str, language: Language, rng: random.Random) -> Audio:
 
 
 def group(hypothesis: Hypothesis, text: str | None, origin: str) -> str:
-    """What a hypothesis with words is, given what was said (None: nothing, or nothing that counts)."""
+    """The group of a hypothesis with words, given the reference text (None: no speech, or crosstalk)."""
     if text is None:
         return "crosstalk" if "crosstalk" in origin else "invented"
     truth, ours = _bare(text.split()), _bare(word.text for word in hypothesis.words)
@@ -134,7 +133,7 @@ def group(hypothesis: Hypothesis, text: str | None, origin: str) -> str:
 
 
 def table(heard: Sequence[Heard]) -> list[Row]:
-    """How many hypotheses each rule takes words away from; in the end what there was, and what is left in words."""
+    """Number of hypotheses from which each rule removes words; then totals, and the words that are left."""
     alone: dict[str, Callable[[Hypothesis], int]] = {
         str(Reason.LOOP): lambda h: len(h.words) - len(rules.without_loop(h).words),
         **{str(reason): _whole(rejects) for reason, rejects in rules.RULES.items()},
@@ -155,11 +154,11 @@ def table(heard: Sequence[Heard]) -> list[Row]:
 
 
 def repeated(heard: Sequence[Heard]) -> list[int]:
-    """How many words of each hypothesis its source had said before, in doubt."""
-    before: Mapping[str, list[Said]] = {each.origin: [] for each in heard}
+    """Number of words that are removed from each hypothesis as a doubtful repetition."""
+    before: Mapping[str, list[SpokenText]] = {each.origin: [] for each in heard}
     taken = []
     for place, each in enumerate(heard):
-        # Windows do not overlap here: each begins later than the one before.
+        # Windows do not overlap here: shift each one after the previous one.
         words = [replace(word, start_s=word.start_s + place * QUIET_S) for word in each.hypothesis.words]
         known = before[each.origin]
         taken.append(len(words) if rules.doubtful(each.hypothesis) and rules.repeats(words, known) else 0)
@@ -168,20 +167,20 @@ def repeated(heard: Sequence[Heard]) -> list[int]:
 
 
 def taken_by_all(heard: Sequence[Heard]) -> list[int]:
-    """How many words of each hypothesis the transcriber does not believe."""
-    judged = [len(each.hypothesis.words) - len(rules.judge(each.hypothesis).believed.words) for each in heard]
+    """Number of words that the transcriber rejects of each hypothesis."""
+    judged = [len(each.hypothesis.words) - len(rules.judge(each.hypothesis).accepted.words) for each in heard]
     return [max(ours, again) for ours, again in zip(judged, repeated(heard), strict=True)]
 
 
 def survivors(heard: Sequence[Heard]) -> Counter[str]:
-    """Invented texts that are believed."""
+    """Invented texts that are accepted."""
     taken = taken_by_all(heard)
     kept = [each.hypothesis for each, words in zip(heard, taken, strict=True) if each.group == "invented" and not words]
     return Counter(hypothesis.text for hypothesis in kept)
 
 
 def figures(rows: Sequence[Row], quiet_hours: float) -> dict[str, float]:
-    """Harm and good of all rules together, and what gets past them."""
+    """Percentages rejected by all rules together, and the invented words that are left."""
     counts = {str(row["rule"]): {name: float(str(row[name])) for name in GROUPS} for row in rows}
     rejected, there, left = counts["all rules"], counts["there were"], counts["words left"]
     found = {

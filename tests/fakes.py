@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from transcriber.engine import Heard, Hypothesis, Turn, Utterance
+from transcriber.engine import Hypothesis, Recognition, Turn, Utterance
 from transcriber.language import candidates
 from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, samples
 from wire.chunk import Chunk
@@ -76,30 +76,30 @@ class ScriptedEngine:
     check: Callable[[str | None, Task], None] = lambda language, task: None
     name: str = "scripted"
     title: str = "scripted"
-    remembers: bool = False
+    uses_prompts: bool = False
     device: str = "cpu"
     languages: tuple[str, ...] = ("en", "sv")
     tasks: tuple[str, ...] = ("transcribe", "translate")
     context_s: float = 7.0
     places: list[str] = field(default_factory=list)
 
-    def leave(self) -> None:
+    def offload(self) -> None:
         self.places.append("left")
 
-    def come_back(self) -> None:
+    def restore(self) -> None:
         self.places.append("came back")
 
-    def transcribe(self, utterances: Sequence[Utterance]) -> list[Heard]:
+    def transcribe(self, utterances: Sequence[Utterance]) -> list[Recognition]:
         self.before(utterances)
         self.batches.append(len(utterances))
         return [self._hear(utterance) for utterance in utterances]
 
-    def _hear(self, utterance: Utterance) -> Heard:
+    def _hear(self, utterance: Utterance) -> Recognition:
         if utterance.language:
-            return Heard({utterance.language: self._write(utterance, utterance.language)})
+            return Recognition({utterance.language: self._write(utterance, utterance.language)})
         likely = self.detect(numbers(utterance.audio))
         hypotheses = {language: self._write(utterance, language) for language in candidates(likely)}
-        return Heard(hypotheses, likely, self._turns(utterance) if self.turns and utterance.may_turn else ())
+        return Recognition(hypotheses, likely, self._turns(utterance) if self.turns and utterance.may_turn else ())
 
     def _turns(self, utterance: Utterance) -> tuple[Turn, ...]:
         """The middle of every pause after which another language is likeliest."""

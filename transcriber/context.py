@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from transcriber.orthography import joined
+from transcriber.orthography import join_words
 from wire.languages import PHRASED
 from wire.messages import Caption, Content
 
@@ -60,7 +60,7 @@ def previous_text(captions: Sequence[Caption], begin_s: float, language: str | N
             break
         run.append(caption)
     between = " " if language in PHRASED else ""
-    return joined((between + caption.text for caption in reversed(run) if caption.text), language)
+    return join_words((between + caption.text for caption in reversed(run) if caption.text), language)
 
 
 def prompt_tokens(

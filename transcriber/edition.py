@@ -9,22 +9,22 @@ from pathlib import Path
 _SUFFIXES = frozenset({".json", ".safetensors", ".bin", ".txt", ".model"})
 
 #: Name, inode, size in bytes and change time of each file of a model.
-Glance = tuple[tuple[str, int, int, int], ...]
+Snapshot = tuple[tuple[str, int, int, int], ...]
 
 
-def glance(name: str) -> Glance | None:
+def snapshot(name: str) -> Snapshot | None:
     """Metadata of a model's files, to detect changes without reading them; None if there is no folder.
 
     Links are followed. The time is the inode's (ctime), because copying can preserve the modification time.
     """
-    found = []
+    entries = []
     try:
         for path in files(Path(name).expanduser().resolve()):
             about = path.stat()
-            found.append((path.name, about.st_ino, about.st_size, about.st_ctime_ns))
+            entries.append((path.name, about.st_ino, about.st_size, about.st_ctime_ns))
     except OSError:  # it is just being replaced
         return None
-    return tuple(found) or None
+    return tuple(entries) or None
 
 
 def fingerprint(folder: Path) -> str:

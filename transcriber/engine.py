@@ -45,7 +45,7 @@ class Turn(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Recognition:
     """The result for one utterance.
 
     Attributes:
@@ -82,7 +82,7 @@ class Engine(Protocol):
         """The model's name in captions; reveals nothing about this machine."""
 
     @property
-    def remembers(self) -> bool:
+    def uses_prompts(self) -> bool:
         """Whether it was trained with the previous text as a prompt."""
 
     @property
@@ -100,7 +100,7 @@ class Engine(Protocol):
             Unsupported: it does not.
         """
 
-    def transcribe(self, utterances: Sequence[Utterance]) -> list[Heard]:
+    def transcribe(self, utterances: Sequence[Utterance]) -> list[Recognition]:
         """Recognise utterances; results are in the same order, and do not depend on the rest of the batch.
 
         Raises:

@@ -62,8 +62,8 @@ class GreedyDecoder:
         self._tokens = tokens
         self._positions = int(whisper.config.max_target_positions)
         device = whisper.device
-        self._never = torch.tensor(tokens.suppressed, dtype=torch.long, device=device)
-        self._not_first = torch.tensor(tokens.suppressed_first, dtype=torch.long, device=device)
+        self._suppressed = torch.tensor(tokens.suppressed, dtype=torch.long, device=device)
+        self._suppressed_first = torch.tensor(tokens.suppressed_first, dtype=torch.long, device=device)
         self._heads = _AlignmentHeads(self._decoder, heads)
 
     @torch.inference_mode()
@@ -77,48 +77,49 @@ class GreedyDecoder:
         device = states.device
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
         with self._heads:
-            first = self.first(states, cache)
-            no_speech = self._no_speech(first)
-            chosen = choose(first)
-            owners = [row for row, several in enumerate(chosen) for _ in several]
+            first_logits = self.first_logits(states, cache)
+            no_speech = self._no_speech(first_logits)
+            chosen = choose(first_logits)
+            row_of = [row for row, several in enumerate(chosen) for _ in several]
             prefixes = [prefix for several in chosen for prefix in several]
             rows = len(prefixes)
             if rows > len(states):  # rows with several prefixes are repeated
-                index = torch.tensor(owners, device=device)
+                index = torch.tensor(row_of, device=device)
                 states = states[index]
                 cache.batch_select_indices(index)
             room = [self._positions - len(prefix) for prefix in prefixes]
-            caps, spent = [caps[owner] for owner in owners], [0] * rows
+            caps, counted = [caps[owner] for owner in row_of], [0] * rows
             padded, mask = _padded(prefixes, self._tokens.end, device)
             if all(prefix[0] == self._tokens.start for prefix in prefixes):
                 padded = padded[:, 1:]  # already in the cache
             else:  # a prompt comes before the start token: reset the self-attention cache, keep the cross-attention one
                 cache = EncoderDecoderCache(DynamicCache(), cache.cross_attention_cache)
             logits = self._logits(padded, states, cache, mask)
-            logits[:, self._not_first] = -torch.inf
-            written, scores, looks, lengths, ended = [], [], [], [0] * rows, [False] * rows
+            logits[:, self._suppressed_first] = -torch.inf
+            chosen_tokens, log_probabilities, attentions, lengths, ended = [], [], [], [0] * rows, [False] * rows
             for step in itertools.count():
-                logits[:, self._never] = -torch.inf
+                logits[:, self._suppressed] = -torch.inf
                 values, tokens = logits.log_softmax(-1).max(-1)
-                written.append(tokens)
-                scores.append(values)
-                looks.append(self._heads.last())
-                alive = False
+                chosen_tokens.append(tokens)
+                log_probabilities.append(values)
+                attentions.append(self._heads.last())
+                unfinished = False
                 for row, token in enumerate(tokens.tolist()):
                     if ended[row] or lengths[row] < step:
                         continue
                     ended[row] = token == self._tokens.end
-                    lengths[row] += not ended[row] and spent[row] < caps[row] and step < room[row]
-                    spent[row] += token not in self._tokens.within
-                    alive = alive or (not ended[row] and lengths[row] > step)
-                if not alive:
+                    lengths[row] += not ended[row] and counted[row] < caps[row] and step < room[row]
+                    counted[row] += token not in self._tokens.within
+                    unfinished = unfinished or (not ended[row] and lengths[row] > step)
+                if not unfinished:
                     break
                 if mask is not None:
                     mask = torch.nn.functional.pad(mask, (0, 1), value=1)
                 logits = self._logits(tokens[:, None], states, cache, mask)
-        tokens, values, attention = torch.stack(written, 1).cpu(), torch.stack(scores, 1).cpu(), torch.stack(looks, 2)
+        tokens, values = torch.stack(chosen_tokens, 1).cpu(), torch.stack(log_probabilities, 1).cpu()
+        attention = torch.stack(attentions, 2)
         decoded: list[list[Decoded]] = [[] for _ in chosen]
-        for row, owner in enumerate(owners):
+        for row, owner in enumerate(row_of):
             text = Decoded(
                 tokens=tokens[row, : lengths[row]].tolist(),
                 log_probabilities=values[row, : lengths[row] + ended[row]].tolist(),
@@ -130,13 +131,13 @@ class GreedyDecoder:
         return decoded
 
     @torch.inference_mode()
-    def first(self, states: Tensor, cache: Any = None) -> Tensor:
+    def first_logits(self, states: Tensor, cache: Any = None) -> Tensor:
         """Logits [B, vocabulary] after the start token, for encoder states [B, positions, d_model]."""
         start = torch.full((len(states), 1), self._tokens.start, device=states.device)
         return self._logits(start, states, cache)
 
     @torch.inference_mode()
-    def read(self, states: Tensor, prefixes: Sequence[list[int]], texts: Sequence[list[int]]) -> list[Decoded]:
+    def score(self, states: Tensor, prefixes: Sequence[list[int]], texts: Sequence[list[int]]) -> list[Decoded]:
         """Score given texts by teacher forcing, as if they had been decoded from states [B, positions, d_model].
 
         Args:
@@ -147,15 +148,15 @@ class GreedyDecoder:
         longest = max(map(len, rows))
         # Attention is causal, so padding after a text does not affect it.
         padded = [row + [self._tokens.end] * (longest - len(row)) for row in rows]
-        read = torch.tensor(padded, device=states.device)
+        input_ids = torch.tensor(padded, device=states.device)
         with self._heads:
-            hidden = self._decoder(input_ids=read, encoder_hidden_states=states, use_cache=False).last_hidden_state
-            looks = self._heads.all()
+            hidden = self._decoder(input_ids=input_ids, encoder_hidden_states=states, use_cache=False).last_hidden_state
+            attentions = self._heads.all()
         logits: Tensor = self._project(hidden).float()
-        logits[:, :, self._never] = -torch.inf
+        logits[:, :, self._suppressed] = -torch.inf
         decoded = []
         for row, (prefix, text) in enumerate(zip(prefixes, texts, strict=True)):
-            logits[row, len(prefix) - 1, self._not_first] = -torch.inf
+            logits[row, len(prefix) - 1, self._suppressed_first] = -torch.inf
             before = slice(len(prefix) - 1, len(prefix) - 1 + len(text))
             chosen = torch.tensor(text, device=states.device)[:, None]
             ended = bool(text) and text[-1] == self._tokens.end
@@ -163,7 +164,7 @@ class GreedyDecoder:
                 Decoded(
                     tokens=text[: len(text) - ended],
                     log_probabilities=logits[row, before].log_softmax(-1).gather(-1, chosen)[:, 0].tolist(),
-                    attention=looks[row, :, before.start : before.stop + (not ended)].float().cpu(),
+                    attention=attentions[row, :, before.start : before.stop + (not ended)].float().cpu(),
                     no_speech_probability=0.0,
                     truncated=not ended,
                 )
@@ -176,14 +177,14 @@ class GreedyDecoder:
         Args:
             mask: 0 for padding, 1 for every other token so far, including `tokens`: [B, all]. None: no padding.
         """
-        places = seen = None
+        position_ids = attention_mask = None
         if mask is not None:  # a finished row stays in the batch until all are finished; clamp its positions
-            places = (mask.cumsum(1) - 1).clamp(0, self._positions - 1)[:, -tokens.shape[1] :]
-            seen = _seen(mask, tokens.shape[1], states.dtype)
+            position_ids = (mask.cumsum(1) - 1).clamp(0, self._positions - 1)[:, -tokens.shape[1] :]
+            attention_mask = _attention_mask(mask, tokens.shape[1], states.dtype)
         hidden = self._decoder(
             input_ids=tokens,
-            attention_mask=seen,
-            position_ids=places,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
             encoder_hidden_states=states,
             past_key_values=cache,
             use_cache=cache is not None,
@@ -203,20 +204,20 @@ def _padded(prefixes: Sequence[list[int]], padding: int, device: torch.device) -
     longest = max(map(len, prefixes))
     missing = [longest - len(prefix) for prefix in prefixes]
     rows = [[padding] * short + prefix for short, prefix in zip(missing, prefixes, strict=True)]
-    there = [[0] * short + [1] * (longest - short) for short in missing]
-    return torch.tensor(rows, device=device), torch.tensor(there, device=device) if any(missing) else None
+    mask = [[0] * short + [1] * (longest - short) for short in missing]
+    return torch.tensor(rows, device=device), torch.tensor(mask, device=device) if any(missing) else None
 
 
-def _seen(there: Tensor, read: int, dtype: torch.dtype) -> Tensor:
-    """Additive causal mask of the last `read` tokens: 0 where they may attend, -inf for later tokens and padding.
+def _attention_mask(mask: Tensor, new: int, dtype: torch.dtype) -> Tensor:
+    """Additive causal mask of the last `new` tokens: 0 where they may attend, -inf for later tokens and padding.
 
     In transformers' own mask, padding attends to nothing. The result is 0 on a CPU but NaN in GPU kernels (PyTorch
     issue 110213), which the next layer spreads over the row. So padding attends to itself, and nothing else does.
     """
-    places = torch.arange(there.shape[1], device=there.device)
-    reading = places[-read:, None]
-    seen = (there[:, None] > 0) & (places < reading) | (places == reading)
-    return torch.zeros_like(seen, dtype=dtype).masked_fill(~seen, -torch.inf)[:, None]
+    positions = torch.arange(mask.shape[1], device=mask.device)
+    queries = positions[-new:, None]
+    visible = (mask[:, None] > 0) & (positions < queries) | (positions == queries)
+    return torch.zeros_like(visible, dtype=dtype).masked_fill(~visible, -torch.inf)[:, None]
 
 
 class _AlignmentHeads:
@@ -232,7 +233,7 @@ class _AlignmentHeads:
         self._by_layer = {
             layer: torch.tensor([h for at, h in heads if at == layer], device=device) for layer, _ in heads
         }
-        self._caught: dict[int, Tensor] = {}
+        self._captured: dict[int, Tensor] = {}
         self._hooks: list[Any] = []
         for module in self._modules.values():
             module.config = copy.deepcopy(module.config)
@@ -240,12 +241,12 @@ class _AlignmentHeads:
 
     def __enter__(self) -> None:
         for layer, module in self._modules.items():
-            self._hooks.append(module.register_forward_hook(self._catcher(layer)))
+            self._hooks.append(module.register_forward_hook(self._capturer(layer)))
 
     def __exit__(self, *_: object) -> None:
         while self._hooks:
             self._hooks.pop().remove()
-        self._caught = {}
+        self._captured = {}
 
     def last(self) -> Tensor:
         """Attention of the newest token: [B, heads, positions]."""
@@ -253,10 +254,10 @@ class _AlignmentHeads:
 
     def all(self) -> Tensor:
         """Attention of all tokens of the last forward pass: [B, heads, tokens, positions]."""
-        return torch.cat([self._caught[layer][:, heads] for layer, heads in self._by_layer.items()], 1)
+        return torch.cat([self._captured[layer][:, heads] for layer, heads in self._by_layer.items()], 1)
 
-    def _catcher(self, layer: int) -> Callable[..., None]:
-        def catch(_module: Any, _inputs: Any, output: Any) -> None:
-            self._caught[layer] = output[1]
+    def _capturer(self, layer: int) -> Callable[..., None]:
+        def capture(_module: Any, _inputs: Any, output: Any) -> None:
+            self._captured[layer] = output[1]
 
-        return catch
+        return capture

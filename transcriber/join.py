@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from transcriber.orthography import bare, normalised
+from transcriber.orthography import normalised, strip_punctuation
 from wire.messages import Word
 
 #: Equal words whose middles lie further apart than this are two words, in seconds.
@@ -41,7 +41,7 @@ _APART_COST = 2.0  # times seconds squared
 _CUT_S = 0.1
 
 #: Confidence in the absence of a word: near its edge, a window often lacks words that the other one has.
-_NOTHING = 0.4
+_ABSENT = 0.4
 
 #: Cost of omitting a word after the end of the earlier window.
 _UNHEARD = 100.0
@@ -54,7 +54,7 @@ class _Pair:
     earlier: int
     later: int
     equal: bool
-    begun: bool = False  # the earlier window has only its beginning
+    beginning: bool = False  # the earlier window has only its beginning
 
 
 class Joined(NamedTuple):
@@ -80,11 +80,11 @@ def join(earlier: Sequence[Word], later: Sequence[Word], *, begin_s: float, end_
     # Words outside the overlap are in one window only. Times of those at its borders may be off a little, and a
     # fragment at the earlier window's end belongs to the first word after it.
     first = next((i for i, w in enumerate(earlier) if w.end_s > begin_s - JITTER_S), len(earlier))
-    behind = next((j + 1 for j, w in enumerate(later) if w.start_s >= end_s + JITTER_S), len(later))
-    left, right = earlier[first:], later[:behind]
+    after = next((j + 1 for j, w in enumerate(later) if w.start_s >= end_s + JITTER_S), len(later))
+    left, right = earlier[first:], later[:after]
     pairs = _align(left, right, begin_s, end_s)
     switch = _switch(pairs, left, right, begin_s, end_s, max(0, settled - first))
-    heard: list[Word] = []
+    result: list[Word] = []
     kept = first
     for step, pair in enumerate(pairs):
         one = left[pair.earlier] if pair.earlier >= 0 else None
@@ -92,19 +92,19 @@ def join(earlier: Sequence[Word], later: Sequence[Word], *, begin_s: float, end_
         word = one if step < switch else other
         if word is not None:
             if one and other and pair.equal and first + pair.earlier >= settled:
-                word = replace(word, text=_written(one.text, other.text))
-            heard.append(word)
+                word = replace(word, text=_merged_spelling(one.text, other.text))
+            result.append(word)
             kept += step < switch
-    return Joined(in_order([*earlier[:first], *heard, *later[behind:]], settled), kept)
+    return Joined(in_order([*earlier[:first], *result, *later[after:]], settled), kept)
 
 
-def _written(earlier: str, later: str) -> str:
+def _merged_spelling(earlier: str, later: str) -> str:
     """A word with the case of the earlier and the punctuation of the later window.
 
     The earlier window has the text before it, and so knows whether it begins a sentence; the later one has the text
     after it, and so knows whether a sentence ends there.
     """
-    return bare(earlier) + later[len(bare(later)) :]
+    return strip_punctuation(earlier) + later[len(strip_punctuation(later)) :]
 
 
 def in_order(words: Sequence[Word], settled: int = 0) -> list[Word]:
@@ -154,16 +154,20 @@ def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: f
                 # So was a word that follows the same word in both.
                 follows = min(i, j) > 1 and spelled_left[i - 2] == spelled_right[j - 2] != ""
                 cut = _fragment(a, b, spelled_left[i - 1], spelled_right[j - 1], begin_s, end_s)
-                begun = i == len(left) and j == 1 and _begun(a, b, spelled_left[-1], spelled_right[0], begin_s, end_s)
-                cut = cut or begun
-                apart_s = 0.0 if begun else _apart_s(a, b) if equal or cut else _between_s(a, b, begin_s)
+                beginning = (
+                    i == len(left)
+                    and j == 1
+                    and _is_beginning(a, b, spelled_left[-1], spelled_right[0], begin_s, end_s)
+                )
+                cut = cut or beginning
+                apart_s = 0.0 if beginning else _apart_s(a, b) if equal or cut else _between_s(a, b, begin_s)
                 # A word that is complete in the later window is not another version of one that began well before it.
                 other = a.start_s < begin_s - JITTER_S and b.start_s > begin_s + _CUT_S and not equal
                 near = apart_s < (SAME_WORD_S if equal or cut else SAME_PLACE_S) and not other
                 if near or (equal and (inside or follows)):
                     cost = _APART_COST * (min(apart_s, SAME_WORD_S) if follows else apart_s) ** 2
                     cost += 0.0 if equal or cut else _SUBSTITUTION * (alone_left[i - 1] + alone_right[j - 1])
-                    choices.append((costs[i - 1][j - 1] + cost, False, _Pair(i - 1, j - 1, equal, begun)))
+                    choices.append((costs[i - 1][j - 1] + cost, False, _Pair(i - 1, j - 1, equal, beginning)))
             if choices:
                 costs[i][j], _, steps[i][j] = min(choices, key=lambda choice: (round(choice[0], 6), choice[1]))
     path = []
@@ -197,7 +201,7 @@ def _fragment(a: Word, b: Word, spelled_a: str, spelled_b: str, begin_s: float, 
     return cut_at_end or cut_at_begin
 
 
-def _begun(last: Word, first: Word, spelled_last: str, spelled_first: str, begin_s: float, end_s: float) -> bool:
+def _is_beginning(last: Word, first: Word, spelled_last: str, spelled_first: str, begin_s: float, end_s: float) -> bool:
     """Whether the last word of the earlier window is the beginning of the first word of the later window.
 
     There is no word between them, so both begin a sentence after a pause, wherever in the pause the earlier window
@@ -222,9 +226,9 @@ def _switch(
     for pair in pairs:
         a = left[pair.earlier] if pair.earlier >= 0 else None
         b = right[pair.later] if pair.later >= 0 else None
-        trust = 0.0 if pair.begun else _trust_in_earlier(a, b, begin_s, end_s)
-        as_earlier.append(0.0 if pair.equal else (1 - trust) * _certainty(b))
-        as_later.append(0.0 if pair.equal else trust * _certainty(a))
+        trust = 0.0 if pair.beginning else _trust_in_earlier(a, b, begin_s, end_s)
+        as_earlier.append(0.0 if pair.equal else (1 - trust) * _confidence(b))
+        as_later.append(0.0 if pair.equal else trust * _confidence(a))
         if b and pair.earlier < 0 and b.start_s >= end_s + JITTER_S:
             as_earlier[-1] = _UNHEARD
         if a and pair.earlier < settled:
@@ -258,13 +262,13 @@ def _trust_in_earlier(a: Word | None, b: Word | None, begin_s: float, end_s: flo
     return inside_earlier / (inside_earlier + inside_later)
 
 
-def _certainty(word: Word | None) -> float:
+def _confidence(word: Word | None) -> float:
     """Confidence in a word, or in its absence.
 
     For a cut word, recognisers guess with low confidence; squaring it separates guesses more clearly.
     """
     if word is None:
-        return _NOTHING
+        return _ABSENT
     return 1.0 if word.confidence is None else word.confidence**2
 
 

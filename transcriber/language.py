@@ -79,9 +79,9 @@ class Votes:
             current = leader
         return Votes(current, shares)
 
-    def contradict(self, told: str) -> str | None:
+    def contradiction(self, configured: str) -> str | None:
         """The language that a source is certainly in, if it differs from the configured one; else None."""
-        alike = next((languages for languages in _ALIKE if told in languages), {told})
+        alike = next((languages for languages in _ALIKE if configured in languages), {configured})
         certain = [language for language, share in self.shares.items() if share >= CONTRADICTION]
         return next((language for language in certain if language not in alike), None)
 

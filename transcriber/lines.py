@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from transcriber.orthography import separator, written
+from transcriber.orthography import separator, spaced
 from transcriber.outcome import pack, unpack
 from wire.breaks import cut, ends_sentence, fits
 from wire.messages import Caption, Content, Word
@@ -81,19 +81,19 @@ class Lines:
         """
         self._close_gap(origin)
         self.open += words
-        lines = _broken(self.open, origin.language)
-        while lines and (len(lines) > 1 or _ends(lines[0], quiet_until_s, origin.language)):
+        lines = _break_lines(self.open, origin.language)
+        while lines and (len(lines) > 1 or _ends_line(lines[0], quiet_until_s, origin.language)):
             self._close(lines.pop(0), origin)
         self.open = [word for line in lines for word in line]
 
     def flush(self, origin: Origin) -> None:
         """Close every line: no more words follow."""
-        for line in _broken(self.open, origin.language):
+        for line in _break_lines(self.open, origin.language):
             self._close(line, origin)
         self.open = []
         self._close_gap(origin)
 
-    def lose(self, start_s: float, end_s: float, reason: str, origin: Origin) -> None:
+    def add_gap(self, start_s: float, end_s: float, reason: str, origin: Origin) -> None:
         """Mark audio as lost; extend the previous gap if it is adjacent and has the same reason."""
         if self.gap and self.gap[2] == reason and start_s - self.gap[1] < PAUSE_S:
             self.gap = (self.gap[0], end_s, reason)
@@ -120,7 +120,7 @@ class Lines:
         """Close leftover provisional captions as empty ones: the source has ended."""
         for id, shown in sorted(self._shown.items()):
             if shown.text or id in self._unlogged:
-                self._closed.append(_empty(id, shown, origin, final=True))
+                self._closed.append(_emptied(id, shown, origin, final=True))
         self._shown = {}
 
     def as_dict(self) -> dict[str, Any]:
@@ -162,7 +162,7 @@ class Lines:
         if self.gap:
             current = [_gap_caption(self.next_id, self.gap, origin)]
         else:
-            lines = _broken([*self.open, *provisional], origin.language)
+            lines = _break_lines([*self.open, *provisional], origin.language)
             current = [_caption(id, line, origin) for id, line in enumerate(lines, start=self.next_id)]
         changed = []
         for caption in current:
@@ -174,13 +174,13 @@ class Lines:
                 changed.append(caption)
         for id, shown in self._shown.items():
             if id >= self.next_id + len(current) and (shown.text or id in self._unlogged):
-                empty = _empty(id, shown, origin, final=False)
+                empty = _emptied(id, shown, origin, final=False)
                 self._shown[id] = _Shown(empty.revision, shown.start_s, shown.end_s, "")
                 changed.append(empty)
         return changed
 
 
-def _broken(words: Sequence[Word], language: str | None) -> list[list[Word]]:
+def _break_lines(words: Sequence[Word], language: str | None) -> list[list[Word]]:
     """Break words into lines, from left to right; no break depends on words after the one that made it necessary.
 
     So appending words changes only the last line, and breaking the same words again gives the same lines.
@@ -188,7 +188,7 @@ def _broken(words: Sequence[Word], language: str | None) -> list[list[Word]]:
     lines: list[list[Word]] = []
     line: list[Word] = []
     for word in words:
-        if line and _ends(line, word.start_s, language):
+        if line and _ends_line(line, word.start_s, language):
             lines.append(line)
             line = []
         line = [*line, word]
@@ -201,7 +201,7 @@ def _broken(words: Sequence[Word], language: str | None) -> list[list[Word]]:
     return [*lines, line] if line else lines
 
 
-def _ends(line: Sequence[Word], next_s: float, language: str | None) -> bool:
+def _ends_line(line: Sequence[Word], next_s: float, language: str | None) -> bool:
     """Whether a line ends here, given that the next word begins at `next_s` or later."""
     long_enough = next_s - line[0].start_s >= SHORTEST_S
     return (long_enough and ends_sentence(line[-1].text, language)) or next_s - line[-1].end_s >= PAUSE_S
@@ -215,7 +215,7 @@ def _overflows(line: Sequence[Word], language: str | None) -> bool:
 
 
 def _caption(id: int, words: Sequence[Word], origin: Origin) -> Caption:
-    texts = written((word.text for word in words), origin.language)
+    texts = spaced((word.text for word in words), origin.language)
     rounded = [
         Word(text, round(word.start_s, _DIGITS), round(word.end_s, _DIGITS), word.confidence)
         for text, word in zip(texts, words, strict=True)
@@ -253,7 +253,7 @@ def _gap_caption(id: int, gap: tuple[float, float, str], origin: Origin) -> Capt
     )
 
 
-def _empty(id: int, shown: _Shown, origin: Origin, *, final: bool) -> Caption:
+def _emptied(id: int, shown: _Shown, origin: Origin, *, final: bool) -> Caption:
     return Caption(
         source=origin.source,
         id=id,

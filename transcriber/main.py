@@ -12,7 +12,7 @@ from typing import cast
 
 from prometheus_client import CollectorRegistry
 
-from transcriber.edition import glance
+from transcriber.edition import snapshot
 from transcriber.on_air import NoRoom, OnAir, Replaceable
 from transcriber.second_try import SecondTry
 from transcriber.settings import Settings
@@ -76,13 +76,13 @@ def run(settings: Settings) -> int:
     """
     registry = CollectorRegistry()
     metrics = TranscriberMetrics(registry)
-    loaded = glance(settings.model)
+    loaded = snapshot(settings.model)
     engine = make_engine(settings, metrics)
     on_air = OnAir(
         engine,
         metrics,
         loaded=loaded,
-        glance=lambda: glance(settings.model),
+        snapshot=lambda: snapshot(settings.model),
         load=lambda: make_engine(settings, metrics),
         release=release_memory,
     )

@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from transformers.utils.hub import cached_file
 
 from transcriber.edition import fingerprint
-from transcriber.eight_bits import quantize
+from transcriber.int8 import quantize
 from transcriber.model_name import folder_of
 from transcriber.special_tokens import SpecialTokens
 from wire.errors import DecodeError, ModelError
@@ -60,7 +60,7 @@ class Manifest:
             if not isinstance(prompts, bool):
                 raise TypeError(f"trained_with_prompts is {prompts!r}, not true or false")
             if context_s is not None and not float(context_s) * POSITIONS_PER_S >= 1:
-                raise ValueError(f"context_s is {context_s!r}, less than one encoder position")
+                raise ValueError(f"context_s is {context_s!r}: less than one encoder position")
             return cls(
                 tasks=tuple(str(task) for task in values.get("tasks", cls.tasks)),
                 languages=tuple(str(language) for language in languages) if languages is not None else None,
@@ -108,28 +108,28 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto") -> Model:
     """
     place = _device(device)
     precision = _dtype(dtype, place)
-    config = _fetch(name, transformers.AutoConfig)
+    config = _from_pretrained(name, transformers.AutoConfig)
     if config.model_type != "whisper":
         raise ModelError(f"{name} is a {config.model_type} model; set MODEL to a Whisper checkpoint")
-    tokenizer = _fetch(name, transformers.AutoTokenizer)
-    extractor = _fetch(name, transformers.AutoFeatureExtractor)
-    whisper, found = _fetch(
+    tokenizer = _from_pretrained(name, transformers.AutoTokenizer)
+    extractor = _from_pretrained(name, transformers.AutoFeatureExtractor)
+    whisper, loading_info = _from_pretrained(
         name, transformers.WhisperForConditionalGeneration, dtype=precision, output_loading_info=True
     )
     if extractor.feature_size != config.num_mel_bins:
         raise ModelError(f"{name}: features of {extractor.feature_size} mel bins, but a model of {config.num_mel_bins}")
-    _check_weights(name, whisper, found["missing_keys"])
+    _check_weights(name, whisper, loading_info["missing_keys"])
     manifest = _manifest(name)
     if manifest.context_s is not None:
         shorten(whisper, round(manifest.context_s * POSITIONS_PER_S))
     generation = whisper.generation_config
     tokens = SpecialTokens.of(tokenizer, generation, manifest.languages, manifest.tasks, manifest.tokens)
     title = _title(name, config)
-    whisper = _moved(whisper.eval().requires_grad_(False), place)
+    whisper = _to_device(whisper.eval().requires_grad_(False), place)
     if dtype == "int8":
         quantize(whisper)
-    told = precision if dtype == "auto" else dtype
-    log.info("model %s on %s as %s, %.1f s of context", name, place, told, _context_s(whisper))
+    dtype_name = precision if dtype == "auto" else dtype
+    log.info("model %s on %s as %s, %.1f s of context", name, place, dtype_name, _context_s(whisper))
     filters = np.asarray(extractor.mel_filters)
     return Model(name, title, whisper, tokenizer, filters, tokens, place, precision, manifest.trained_with_prompts)
 
@@ -152,17 +152,17 @@ def _check_weights(name: str, whisper: Any, missing: Iterable[str]) -> None:
     Raises:
         ModelError: they are not.
     """
-    lacking = sorted(missing)
-    if lacking:
+    absent = sorted(missing)
+    if absent:
         raise ModelError(
-            f"{name} is not a complete Whisper checkpoint: {len(lacking)} weights are missing, first {lacking[0]}"
+            f"{name} is not a complete Whisper checkpoint: {len(absent)} weights are missing, first {absent[0]}"
         )
-    broken = next((key for key, value in whisper.named_parameters() if not value.isfinite().all()), None)
-    if broken:
-        raise ModelError(f"{name}: {broken} contains NaN or infinite values; its training failed")
+    invalid = next((key for key, value in whisper.named_parameters() if not value.isfinite().all()), None)
+    if invalid:
+        raise ModelError(f"{name}: {invalid} contains NaN or infinite values; its training failed")
 
 
-def _moved(whisper: Any, device: torch.device) -> Any:
+def _to_device(whisper: Any, device: torch.device) -> Any:
     """Move a model to its device. On a CPU, copy its weights out of the mapped file, which may be overwritten."""
     if device.type == "cpu":
         for weights in (*whisper.parameters(), *whisper.buffers()):
@@ -183,7 +183,7 @@ def _context_s(whisper: Any) -> float:
     return float(whisper.config.max_source_positions / POSITIONS_PER_S)
 
 
-def _fetch(name: str, cls: Any, **options: Any) -> Any:
+def _from_pretrained(name: str, cls: Any, **options: Any) -> Any:
     """Call `cls.from_pretrained` and translate its errors into ones that a user can act on."""
     path = folder_of(name)
     try:

@@ -24,7 +24,7 @@ def folder_of(name: str) -> Path | None:
     try:
         if path.is_dir():
             if not (path / _CONFIG).is_file():
-                raise ModelError(_no_checkpoint(name, path))
+                raise ModelError(_missing_checkpoint(name, path))
             for file in files(path):
                 file.open("rb").close()  # safetensors reports an unreadable file as missing
             return path
@@ -41,7 +41,7 @@ def folder_of(name: str) -> Path | None:
     return None
 
 
-def _no_checkpoint(name: str, path: Path) -> str:
+def _missing_checkpoint(name: str, path: Path) -> str:
     for which in _OF_A_RUN:
         if (path / which / _CONFIG).is_file():
             return (

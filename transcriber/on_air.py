@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from transcriber.edition import Glance
+from transcriber.edition import Snapshot
 from transcriber.engine import Engine
 from wire.errors import ModelError
 from wire.metrics import TranscriberMetrics
@@ -24,7 +24,7 @@ from wire.metrics import TranscriberMetrics
 log = logging.getLogger(__name__)
 
 #: Polling interval, in seconds; a folder that is the same in two successive polls has stopped changing.
-LOOK_EVERY_S = 2.0
+POLL_INTERVAL_S = 2.0
 
 #: How long to wait at exit for a model that is being loaded, in seconds.
 _JOIN_S = 15.0
@@ -45,10 +45,10 @@ class Replaceable(Engine, Protocol):
     def tasks(self) -> tuple[str, ...]:
         """The tasks that its model supports."""
 
-    def leave(self) -> None:
+    def offload(self) -> None:
         """Move the weights off the device; the engine cannot transcribe until they are back."""
 
-    def come_back(self) -> None:
+    def restore(self) -> None:
         """Move the weights back to the device."""
 
 
@@ -56,7 +56,7 @@ class Replaceable(Engine, Protocol):
 class _Offer:
     """A new edition for the worker to switch to; without an engine if there is no room beside the one on air."""
 
-    glance: Glance
+    snapshot: Snapshot
     engine: Replaceable | None
 
 
@@ -76,24 +76,24 @@ class OnAir:
         engine: Replaceable,
         metrics: TranscriberMetrics,
         *,
-        loaded: Glance | None = None,
-        glance: Callable[[], Glance | None] = lambda: None,
+        loaded: Snapshot | None = None,
+        snapshot: Callable[[], Snapshot | None] = lambda: None,
         load: Callable[[], Replaceable] | None = None,
         release: Callable[[], None] = lambda: None,
-        look_every_s: float = LOOK_EVERY_S,
+        poll_interval_s: float = POLL_INTERVAL_S,
     ) -> None:
         self._engine = engine
         self._metrics = metrics
-        self._glance = glance
+        self._snapshot = snapshot
         self._load = load
         self._release = release
-        self._look_every_s = look_every_s
+        self._poll_interval_s = poll_interval_s
         self._known = loaded  # the edition on air, or the newest that was refused
         self._last = loaded  # at the previous poll
         self._offer: _Offer | None = None  # set by the watching thread, taken by the worker
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="model", daemon=True)
-        self._tell(None)
+        self._export_info(None)
 
     def __enter__(self) -> OnAir:
         if self._load and self._known is not None:
@@ -108,63 +108,63 @@ class OnAir:
     def __call__(self) -> Engine:
         """The engine for the next batch. Only the worker may call this, and only between two batches."""
         if self._offer is not None:
-            engine = self._offer.engine or self._loaded_alone(self._offer.glance)
+            engine = self._offer.engine or self._load_in_place(self._offer.snapshot)
             self._offer = None
             if engine is not None:
                 self._change(engine)
         return self._engine
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Poll the folder once, and load a new edition that has stopped changing."""
-        found = self._glance()
-        at_rest, self._last = found == self._last, found
-        if self._offer is None and found is not None and found != self._known and at_rest:
-            self._known = found
-            self._offer = self._prepared(found)
+        current = self._snapshot()
+        at_rest, self._last = current == self._last, current
+        if self._offer is None and current is not None and current != self._known and at_rest:
+            self._known = current
+            self._offer = self._prepare(current)
             if self._offer is None:
                 self._release()
 
     def _watch(self) -> None:
-        while not self._stop.wait(self._look_every_s):
-            self.look()
+        while not self._stop.wait(self._poll_interval_s):
+            self.poll()
 
-    def _prepared(self, found: Glance) -> _Offer | None:
+    def _prepare(self, snapshot: Snapshot) -> _Offer | None:
         """Load a new edition beside the engine on air; None if that one stays."""
         log.info("loading a new model from %s; %s stays on air meanwhile", self._engine.name, self._engine.title)
         try:
-            engine: Replaceable | None = self._loaded()
+            engine: Replaceable | None = self._load_engine()
         except NoRoom as error:
             log.warning("%s beside the model on air, which is unloaded first: transcription pauses", error)
             engine = None
         except Exception as error:  # noqa: BLE001  # a broken checkpoint may raise anything, and the old one must stay on air
-            self._refuse(found, error)
+            self._refuse(snapshot, error)
             return None
-        if self._glance() != found:  # perhaps a mix of two editions: leave it to the next poll
+        if self._snapshot() != snapshot:  # perhaps a mix of two editions: leave it to the next poll
             log.info("the model changed again while it was loaded")
             return None
         if engine is not None and engine.title == self._engine.title:
             log.info("%s is on air already", engine.title)
             return None
-        return _Offer(found, engine)
+        return _Offer(snapshot, engine)
 
-    def _loaded_alone(self, found: Glance) -> Replaceable | None:
+    def _load_in_place(self, snapshot: Snapshot) -> Replaceable | None:
         """Load a new edition in place of the engine on air; None if that one was restored."""
-        self._engine.leave()
+        self._engine.offload()
         self._release()
         try:
-            engine = self._loaded()
+            engine = self._load_engine()
         except Exception as error:  # noqa: BLE001  # as above
-            self._refuse(found, error)
+            self._refuse(snapshot, error)
         else:
-            if self._glance() == found:
+            if self._snapshot() == snapshot:
                 return engine
             log.info("the model changed again while it was loaded")
             del engine
         self._release()
-        self._engine.come_back()
+        self._engine.restore()
         return None
 
-    def _loaded(self) -> Replaceable:
+    def _load_engine(self) -> Replaceable:
         assert self._load is not None, "the folder is watched only if there is a loader"
         return self._load()
 
@@ -172,18 +172,18 @@ class OnAir:
         old, self._engine = self._engine, engine
         log.info("on air: %s, instead of %s", engine.title, old.title)
         self._metrics.model_changes.labels("changed").inc()
-        self._tell(old)
+        self._export_info(old)
         del old
         self._release()
 
-    def _refuse(self, found: Glance, error: Exception) -> None:
-        if self._glance() != found:
+    def _refuse(self, snapshot: Snapshot, error: Exception) -> None:
+        if self._snapshot() != snapshot:
             return  # it was just being replaced: leave it to the next poll
         self._metrics.model_changes.labels("refused").inc()
         reason = error if isinstance(error, ModelError) else repr(error)
         log.error("refused the new model, %s stays on air: %s", self._engine.title, reason)
 
-    def _tell(self, old: Replaceable | None) -> None:
+    def _export_info(self, old: Replaceable | None) -> None:
         self._metrics.model_info.labels(*_labels(self._engine)).set(1)
         if old is not None and _labels(old) != _labels(self._engine):
             self._metrics.model_info.remove(*_labels(old))

@@ -9,7 +9,7 @@ from wire.breaks import CLAUSE_ENDS, CLOSERS, SENTENCE_ENDS
 from wire.languages import SPACELESS, apart
 
 #: Punctuation after words: ends of sentences and clauses, closing quotation marks and brackets.
-_BEHIND_WORDS = "".join(SENTENCE_ENDS | CLAUSE_ENDS) + CLOSERS
+_TRAILING_MARKS = "".join(SENTENCE_ENDS | CLAUSE_ENDS) + CLOSERS
 
 
 def separator(language: str | None) -> str:
@@ -17,27 +17,27 @@ def separator(language: str | None) -> str:
     return "" if language in SPACELESS else " "
 
 
-def written(words: Iterable[str], language: str | None) -> list[str]:
+def spaced(words: Iterable[str], language: str | None) -> list[str]:
     """Words as written on a line: the first one without a leading space.
 
     In a language without spaces, restore the space between two words that need one if the border of two windows removed
     it.
     """
-    found: list[str] = []
+    result: list[str] = []
     for word in words:
-        missing = found and not separator(language) and apart(found[-1], word)
-        found.append(f" {word}" if missing else word if found else word.lstrip())
-    return found
+        missing = result and not separator(language) and apart(result[-1], word)
+        result.append(f" {word}" if missing else word if result else word.lstrip())
+    return result
 
 
-def joined(words: Iterable[str], language: str | None) -> str:
+def join_words(words: Iterable[str], language: str | None) -> str:
     """Join words into a line of text."""
-    return separator(language).join(written(words, language))
+    return separator(language).join(spaced(words, language))
 
 
-def bare(word: str) -> str:
+def strip_punctuation(word: str) -> str:
     """A word without punctuation at its end; a word of nothing else is unchanged."""
-    return word.rstrip(_BEHIND_WORDS) or word
+    return word.rstrip(_TRAILING_MARKS) or word
 
 
 def normalised(word: str) -> str:

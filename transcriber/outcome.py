@@ -126,7 +126,7 @@ class Outcome:
         """The outcome of a chunk that could not be transcribed."""
         return cls.of(chunk.without_audio(reason))
 
-    def going_on(self) -> Outcome:
+    def without_lead(self) -> Outcome:
         """The outcome without its lead, whose words the previous chunk of the same window already has."""
         parts = []
         for part in self.parts:

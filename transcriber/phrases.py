@@ -55,11 +55,11 @@ _CREDITS = """
 
 def _phrases(table: str) -> frozenset[tuple[str, ...]]:
     return frozenset(
-        _spoken(phrase.split()) for line in table.splitlines() for phrase in line.split("|") if phrase.strip()
+        _bare_words(phrase.split()) for line in table.splitlines() for phrase in line.split("|") if phrase.strip()
     )
 
 
-def _spoken(words: Iterable[str]) -> tuple[str, ...]:
+def _bare_words(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(word for word in map(normalised, words) if word)
 
 
@@ -67,14 +67,14 @@ _WHOLE, _BEGINNING = _phrases(_FAREWELLS), _phrases(_CREDITS)
 _LONGEST = max(map(len, _WHOLE | _BEGINNING))
 
 
-def describes(text: str) -> bool:
+def is_description(text: str) -> bool:
     """Whether a text has no spoken words: it describes sounds, such as `[Music]` or `♪`, or is only punctuation."""
     return not any(character.isalnum() for character in _DESCRIPTION.sub("", text))
 
 
-def known(text: str) -> bool:
+def is_known(text: str) -> bool:
     """Whether a text consists only of known phrases."""
-    words = _spoken(text.split())
+    words = _bare_words(text.split())
     if not words:
         return False
     while words:

@@ -24,7 +24,7 @@ from wire.queue import Delivery
 log = logging.getLogger(__name__)
 
 #: Maximum time for which partial chunks may delay a complete chunk that arrives meanwhile, in seconds.
-_MOST_S = 0.5
+_MAX_DELAY_S = 0.5
 
 
 class Previews:
@@ -34,9 +34,9 @@ class Previews:
         self._log = log
         self._metrics = metrics
 
-    def most(self, window_s: float) -> int:
+    def max_count(self, window_s: float) -> int:
         """Maximum number of partial chunks to take at once, if one takes `window_s` to decode."""
-        return int(_MOST_S / max(window_s, 1e-3))
+        return int(_MAX_DELAY_S / max(window_s, 1e-3))
 
     def due(self, taken: Iterable[Delivery], engine: Engine, task: Task) -> list[Delivery]:
         """The newest partial chunk of each source, if the source is captioned up to it and the model supports it.

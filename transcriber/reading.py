@@ -13,19 +13,19 @@ from wire.messages import Word
 
 #: A part with at most this many words, or in scripts without spaces this many seconds of speech, changes a programme's
 #: language only by votes: it may be a name.
-_FEW_WORDS, _FEW_S = 2, 1.0
+_SHORT_WORDS, _SHORT_S = 2, 1.0
 
 #: A reading whose mean confidence is higher by the first value wins, if its length is at least the second value times
 #: the other's: a word or two easily have a high confidence.
-_SURER, _AS_LONG = 0.2, 0.5
+_MIN_LEAD, _MIN_LENGTH = 0.2, 0.5
 
 
-def readings(
+def choose_words(
     parts: Sequence[Part],
     votes: Votes,
     language: str | None,
     start_s: float,
-    believed: Callable[[Reading], Sequence[Word]],
+    accepted_words: Callable[[Reading], Sequence[Word]],
 ) -> tuple[list[tuple[Word, str | None]], Votes]:
     """Choose the words of a chunk; return each with its captions' language, and the votes including the chunk's.
 
@@ -35,27 +35,27 @@ def readings(
     Args:
         language: of the captions before the chunk.
         start_s: where the audio begins that the previous chunk did not contain.
-        believed: returns the accepted words of a reading.
+        accepted_words: returns the accepted words of a reading.
     """
-    found: list[tuple[Word, str | None]] = []
+    chosen: list[tuple[Word, str | None]] = []
     for part in parts:
         reading = part.likeliest
         if part.probabilities:
             votes = votes.after(part.probabilities, part.speech_s(start_s))
-            few = language and _few(part)
+            short = language and _is_short(part)
             if len(parts) == 1 and (voted := part.readings.get(votes.language or "")):
                 reading = voted
-            elif few:  # use the words, but do not change the captions' language
+            elif short:  # use the words, but do not change the captions' language
                 reading = replace(reading, language=language)
-            if not few:
-                reading = _surest(part, reading)
-        if words := believed(reading):
+            if not short:
+                reading = _most_confident(part, reading)
+        if words := accepted_words(reading):
             language = reading.language or language
-            found += [(word, language) for word in words]
-    return found, votes
+            chosen += [(word, language) for word in words]
+    return chosen, votes
 
 
-def reheard(
+def join_at_turn(
     before: Sequence[Word], later: Sequence[Word], *, begin_s: float, end_s: float, settled: int = 0
 ) -> Joined | None:
     """Join the words of two windows if the later one begins in another language.
@@ -73,37 +73,37 @@ def reheard(
     right = [w for w in later if w.start_s < end_s]
     if not wrong:
         return None
-    surer = _same(wrong, right) or _certainty(right) > _certainty(wrong)
-    kept = before[: len(before) - len(wrong)] if surer else before
+    later_wins = _begins_alike(wrong, right) or _mean_confidence(right) > _mean_confidence(wrong)
+    kept = before[: len(before) - len(wrong)] if later_wins else before
     until_s = kept[-1].end_s if kept else begin_s
     first = next((n for n, word in enumerate(later) if word.middle_s > until_s), len(later))
     return Joined(in_order([*kept, *later[first:]], settled), len(kept))
 
 
-def _few(part: Part) -> bool:
+def _is_short(part: Part) -> bool:
     """Whether a part is so short that its language may be that of a name."""
     reading = part.likeliest
     if separator(reading.language):
-        return len(reading.words) <= _FEW_WORDS
-    return part.speech_s() <= _FEW_S
+        return len(reading.words) <= _SHORT_WORDS
+    return part.speech_s() <= _SHORT_S
 
 
-def _surest(part: Part, reading: Reading) -> Reading:
+def _most_confident(part: Part, reading: Reading) -> Reading:
     """A reading, or another one of similar length with a much higher confidence."""
-    least = max(_FEW_WORDS + 1, _AS_LONG * len(reading.words))
+    least = max(_SHORT_WORDS + 1, _MIN_LENGTH * len(reading.words))
     others = [other for other in part.readings.values() if len(other.words) >= least and not other.doubtful]
-    surest = max(others, key=lambda other: _certainty(other.words), default=reading)
+    best = max(others, key=lambda other: _mean_confidence(other.words), default=reading)
     # A reading without words was rejected, and stays so.
-    far = reading.words and _certainty(surest.words) > _certainty(reading.words) + _SURER
-    return surest if far else reading
+    much_better = reading.words and _mean_confidence(best.words) > _mean_confidence(reading.words) + _MIN_LEAD
+    return best if much_better else reading
 
 
-def _same(one: Sequence[Word], other: Sequence[Word]) -> bool:
+def _begins_alike(one: Sequence[Word], other: Sequence[Word]) -> bool:
     """Whether two texts begin alike: then only the language differs, and the later window, which has more, is right."""
     return [normalised(word.text) for word in one] == [normalised(word.text) for word in other[: len(one)]]
 
 
-def _certainty(words: Sequence[Word]) -> float:
+def _mean_confidence(words: Sequence[Word]) -> float:
     """Mean confidence of words; 0 if there are none."""
-    sure = [1.0 if word.confidence is None else word.confidence for word in words]
-    return sum(sure) / len(sure) if sure else 0.0
+    confidences = [1.0 if word.confidence is None else word.confidence for word in words]
+    return sum(confidences) / len(confidences) if confidences else 0.0

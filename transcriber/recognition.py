@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transcriber.context import Prompt
-from transcriber.engine import Engine, Heard, Hypothesis, Turn, Utterance
+from transcriber.engine import Engine, Hypothesis, Recognition, Turn, Utterance
 from transcriber.join import join
-from transcriber.orthography import joined
+from transcriber.orthography import join_words
 from transcriber.turns import PAUSE_SAMPLES
 from wire.audio import SAMPLE_RATE_HZ
 from wire.chunk import Chunk
@@ -71,7 +71,7 @@ def recognise(
     previous: Callable[[Chunk], str] = lambda chunk: "",
     *,
     follow_turns: bool = True,
-) -> list[list[Heard]]:
+) -> list[list[Recognition]]:
     """Recognise chunks: for each, one result per part between two turns, with word times on the source's clock.
 
     A chunk longer than the engine's context is recognised in overlapping windows, which are joined like the windows of
@@ -87,33 +87,33 @@ def recognise(
             chunk,
             np.frombuffer(chunk.heard, dtype="<i2").astype(np.float32) / 32768.0,
             chunk.begin_s,
-            Prompt(chunk.hot_words, previous(chunk) if engine.remembers else ""),
+            Prompt(chunk.hot_words, previous(chunk) if engine.uses_prompts else ""),
             follow_turns,
         )
         for chunk in chunks
     ]
-    first = _hear(engine, whole, task)
-    turned = [(stretch, heard.turns) for stretch, heard in zip(whole, first, strict=True) if heard.turns]
+    first = _recognise_stretches(engine, whole, task)
+    turned = [(stretch, result.turns) for stretch, result in zip(whole, first, strict=True) if result.turns]
     parts = [part for stretch, turns in turned for part in stretch.cut([turn.start_s for turn in turns[1:]])]
     groups = [parts[start : start + len(chunks)] for start in range(0, len(parts), max(1, len(chunks)))]
-    again = (heard for group in groups for heard in _hear(engine, group, task))
-    return [_between(heard.turns, again) if heard.turns else [heard] for heard in first]
+    again = (result for group in groups for result in _recognise_stretches(engine, group, task))
+    return [_assign_turns(result.turns, again) if result.turns else [result] for result in first]
 
 
-def _between(turns: Sequence[Turn], parts: Iterator[Heard]) -> list[Heard]:
+def _assign_turns(turns: Sequence[Turn], parts: Iterator[Recognition]) -> list[Recognition]:
     """The results of the parts between turns, each with the language that begins there first if it is a candidate.
 
     Neighbouring parts share the pause between them. A word placed in it belongs to the part that has its middle.
     """
     ends_s = [*(turn.start_s for turn in turns[1:]), float("inf")]
-    found: list[Heard] = []
+    results: list[Recognition] = []
     for turn, end_s in zip(turns, ends_s, strict=True):
-        heard = next(parts)
-        start_s = turn.start_s if found else -float("inf")
-        languages = sorted(heard.hypotheses, key=lambda language: language != turn.language)
-        hypotheses = {language: _clipped(heard.hypotheses[language], start_s, end_s) for language in languages}
-        found.append(replace(heard, hypotheses=hypotheses))
-    return found
+        result = next(parts)
+        start_s = turn.start_s if results else -float("inf")
+        languages = sorted(result.hypotheses, key=lambda language: language != turn.language)
+        hypotheses = {language: _clipped(result.hypotheses[language], start_s, end_s) for language in languages}
+        results.append(replace(result, hypotheses=hypotheses))
+    return results
 
 
 def _clipped(hypothesis: Hypothesis, start_s: float, end_s: float) -> Hypothesis:
@@ -121,10 +121,10 @@ def _clipped(hypothesis: Hypothesis, start_s: float, end_s: float) -> Hypothesis
     words = tuple(word for word in hypothesis.words if start_s <= word.middle_s < end_s)
     if len(words) == len(hypothesis.words):
         return hypothesis
-    return replace(hypothesis, words=words, text=joined((word.text for word in words), hypothesis.language))
+    return replace(hypothesis, words=words, text=join_words((word.text for word in words), hypothesis.language))
 
 
-def _hear(engine: Engine, stretches: Sequence[_Stretch], task: Task) -> list[Heard]:
+def _recognise_stretches(engine: Engine, stretches: Sequence[_Stretch], task: Task) -> list[Recognition]:
     """Recognise stretches, window by window."""
     utterances: list[Utterance] = []
     places: list[_Window] = []
@@ -134,9 +134,9 @@ def _hear(engine: Engine, stretches: Sequence[_Stretch], task: Task) -> list[Hea
             audio = stretch.audio[start:end]
             utterances.append(Utterance(audio, chunk.language, chunk.task or task, stretch.prompt, stretch.may_turn))
             places.append(_Window(index, begin_s + start / SAMPLE_RATE_HZ, begin_s + end / SAMPLE_RATE_HZ))
-    heard = [_later(h, place.begin_s) for h, place in zip(engine.transcribe(utterances), places, strict=True)]
-    by_stretch = itertools.groupby(zip(heard, places, strict=True), key=lambda part: part[1].stretch)
-    return [_whole(list(parts)) for _, parts in by_stretch]
+    results = [_shifted(r, place.begin_s) for r, place in zip(engine.transcribe(utterances), places, strict=True)]
+    by_stretch = itertools.groupby(zip(results, places, strict=True), key=lambda part: part[1].stretch)
+    return [_merge_windows(list(parts)) for _, parts in by_stretch]
 
 
 def windows(samples: int, limit: int) -> list[tuple[int, int]]:
@@ -149,10 +149,10 @@ def windows(samples: int, limit: int) -> list[tuple[int, int]]:
     return [(start, min(samples, start + step + overlap)) for start in range(0, samples - overlap, step)]
 
 
-def _later(heard: Heard, by_s: float) -> Heard:
+def _shifted(result: Recognition, by_s: float) -> Recognition:
     """Shift a result by `by_s` seconds. Round times to the millisecond, as the seam stores them."""
     return replace(
-        heard,
+        result,
         hypotheses={
             language: replace(
                 hypothesis,
@@ -161,34 +161,34 @@ def _later(heard: Heard, by_s: float) -> Heard:
                     for word in hypothesis.words
                 ),
             )
-            for language, hypothesis in heard.hypotheses.items()
+            for language, hypothesis in result.hypotheses.items()
         },
-        turns=tuple(turn._replace(start_s=turn.start_s + by_s) for turn in heard.turns),
+        turns=tuple(turn._replace(start_s=turn.start_s + by_s) for turn in result.turns),
     )
 
 
-def _whole(parts: Sequence[tuple[Heard, _Window]]) -> Heard:
+def _merge_windows(parts: Sequence[tuple[Recognition, _Window]]) -> Recognition:
     """Merge the results of a stretch's windows.
 
     There is a hypothesis for each language that is a candidate in any window; a window in which it is not a candidate
     contributes its likeliest hypothesis.
     """
-    every = [heard.probabilities for heard, _ in parts]
+    every = [result.probabilities for result, _ in parts]
     mean = {language: sum(p[language] for p in every) / len(every) for language in every[0]}
-    languages = {language for heard, _ in parts for language in heard.hypotheses}
+    languages = {language for result, _ in parts for language in result.hypotheses}
     hypotheses = {}
     for language in sorted(languages, key=lambda language: (-mean.get(language, 0.0), language)):
-        first, *others = [(heard.hypotheses.get(language, heard.likeliest), window) for heard, window in parts]
+        first, *others = [(result.hypotheses.get(language, result.likeliest), window) for result, window in parts]
         whole, end_s = first[0], first[1].end_s
         for hypothesis, window in others:
-            whole, end_s = _joined(whole, hypothesis, window.begin_s, end_s), window.end_s
+            whole, end_s = _join_hypotheses(whole, hypothesis, window.begin_s, end_s), window.end_s
         # The text's language, from a window in which the spoken language is a candidate.
-        written = next(heard.hypotheses[language].language for heard, _ in parts if language in heard.hypotheses)
+        written = next(result.hypotheses[language].language for result, _ in parts if language in result.hypotheses)
         hypotheses[language] = replace(whole, language=written)
-    return Heard(hypotheses, mean, _apart([heard.turns for heard, _ in parts]))
+    return Recognition(hypotheses, mean, _merge_turns([result.turns for result, _ in parts]))
 
 
-def _apart(windows: Sequence[Sequence[Turn]]) -> tuple[Turn, ...]:
+def _merge_turns(windows: Sequence[Sequence[Turn]]) -> tuple[Turn, ...]:
     """The turns in successive windows, without those that two windows detected in their overlap."""
     kept: list[Turn] = []
     for turns in windows:
@@ -197,13 +197,13 @@ def _apart(windows: Sequence[Sequence[Turn]]) -> tuple[Turn, ...]:
     return tuple(turn for n, turn in enumerate(kept) if not n or turn.language != kept[n - 1].language)
 
 
-def _joined(before: Hypothesis, after: Hypothesis, begin_s: float, end_s: float) -> Hypothesis:
+def _join_hypotheses(before: Hypothesis, after: Hypothesis, begin_s: float, end_s: float) -> Hypothesis:
     words, _ = join(before.words, after.words, begin_s=begin_s, end_s=end_s)
     tokens = before.tokens + after.tokens
     total = before.mean_log_probability * before.tokens + after.mean_log_probability * after.tokens
     return Hypothesis(
         words=tuple(words),
-        text=joined((word.text for word in words), after.language),
+        text=join_words((word.text for word in words), after.language),
         language=after.language,
         mean_log_probability=total / tokens if tokens else 0.0,
         no_speech_probability=min(before.no_speech_probability, after.no_speech_probability),

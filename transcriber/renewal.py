@@ -35,7 +35,7 @@ class Renewal:
         """Replace the deliveries to renew."""
         self._held = tuple(deliveries)
 
-    def let_go(self, delivery: Delivery) -> None:
+    def drop(self, delivery: Delivery) -> None:
         """Stop renewing one delivery. Call this before releasing it, or a renewal may claim it again."""
         self.hold(held for held in self._held if held is not delivery)
 

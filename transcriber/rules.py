@@ -26,7 +26,7 @@ from enum import StrEnum
 
 from transcriber import phrases
 from transcriber.engine import Hypothesis
-from transcriber.orthography import joined, normalised
+from transcriber.orthography import join_words, normalised
 from wire.messages import Word
 
 #: Text with a higher compression ratio repeats itself (openai/whisper, transcribe.py; Radford et al. 2022, 4.5).
@@ -80,12 +80,12 @@ class Reason(StrEnum):
 class Verdict:
     """The accepted part of a hypothesis: all, some or none of its words; and why not all of it."""
 
-    believed: Hypothesis
+    accepted: Hypothesis
     reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SpokenText:
     """A remembered text of a source: normalised words, and when the first one began."""
 
     text: str
@@ -98,10 +98,10 @@ def judge(hypothesis: Hypothesis) -> Verdict:
         return Verdict(hypothesis)
     cut = without_loop(hypothesis)
     if cut is not hypothesis and doubtful(hypothesis) and (all_loop(hypothesis) or guessed(cut.words)):
-        return Verdict(_nothing(hypothesis), Reason.LOOP)
+        return Verdict(_emptied(hypothesis), Reason.LOOP)
     for reason, rejects in RULES.items():
         if rejects(cut):
-            return Verdict(_nothing(hypothesis), reason)
+            return Verdict(_emptied(hypothesis), reason)
     return Verdict(cut, Reason.LOOP if cut is not hypothesis else None)
 
 
@@ -114,20 +114,20 @@ def doubtful(hypothesis: Hypothesis) -> bool:
     )
 
 
-def repeats(words: Sequence[Word], before: Sequence[Said]) -> bool:
+def repeats(words: Sequence[Word], before: Sequence[SpokenText]) -> bool:
     """Whether a text equals a previous one of its source at another time (not just in the overlap of two windows)."""
-    now = said(words)
+    now = spoken_text(words)
     return any(now.text == then.text and abs(now.start_s - then.start_s) > SAME_TEXT_S for then in before)
 
 
-def said(words: Sequence[Word]) -> Said:
+def spoken_text(words: Sequence[Word]) -> SpokenText:
     """The text of some words (at least one), to be remembered."""
-    return Said(" ".join(normalised(word.text) for word in words), words[0].start_s)
+    return SpokenText(" ".join(normalised(word.text) for word in words), words[0].start_s)
 
 
-def remember(words: Sequence[Word], before: Sequence[Said]) -> list[Said]:
+def remember(words: Sequence[Word], before: Sequence[SpokenText]) -> list[SpokenText]:
     """The newest distinct texts of a source, with one more added."""
-    now = said(words)
+    now = spoken_text(words)
     return [*(then for then in before if then.text != now.text), now][-REMEMBERED:]
 
 
@@ -141,7 +141,7 @@ def without_loop(hypothesis: Hypothesis) -> Hypothesis:
     return replace(
         hypothesis,
         words=words,
-        text=joined((word.text for word in words), hypothesis.language),
+        text=join_words((word.text for word in words), hypothesis.language),
         tokens=round(hypothesis.tokens * len(words) / len(hypothesis.words)),
         truncated=hypothesis.truncated and end < len(hypothesis.words),
     )
@@ -165,7 +165,7 @@ def compression_ratio(text: str) -> float:
     return len(data) / len(zlib.compress(data)) if data else 0.0
 
 
-def most_tokens(duration_s: float) -> int:
+def max_tokens(duration_s: float) -> int:
     """Maximum number of tokens that can be spoken in that time; more are a loop (whisper_streaming caps likewise)."""
     return SPARE_TOKENS + math.ceil(TOKENS_PER_S * duration_s)
 
@@ -173,20 +173,20 @@ def most_tokens(duration_s: float) -> int:
 def too_fast(hypothesis: Hypothesis) -> bool:
     """Whether there are more words than can be spoken in the time that they span, or the token limit was reached."""
     span_s = hypothesis.words[-1].end_s - hypothesis.words[0].start_s
-    return hypothesis.truncated or hypothesis.tokens > most_tokens(span_s)
+    return hypothesis.truncated or hypothesis.tokens > max_tokens(span_s)
 
 
 #: Rules that reject a whole hypothesis (one that has words, after removing its loop); the first match is the reason.
 RULES: Mapping[Reason, Callable[[Hypothesis], bool]] = {
     Reason.NO_SPEECH: lambda h: h.no_speech_probability > NO_SPEECH and h.mean_log_probability < LOG_PROBABILITY,
     Reason.COMPRESSION: lambda h: compression_ratio(h.text) > COMPRESSION_RATIO,
-    Reason.DESCRIPTION: lambda h: phrases.describes(h.text),
-    Reason.PHRASE: lambda h: phrases.known(h.text) and doubtful(h),
+    Reason.DESCRIPTION: lambda h: phrases.is_description(h.text),
+    Reason.PHRASE: lambda h: phrases.is_known(h.text) and doubtful(h),
     Reason.RATE: too_fast,
 }
 
 
-def _nothing(hypothesis: Hypothesis) -> Hypothesis:
+def _emptied(hypothesis: Hypothesis) -> Hypothesis:
     return replace(hypothesis, words=(), text="")
 
 

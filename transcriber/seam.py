@@ -96,10 +96,10 @@ def _decoded(state: bytes | None) -> SourceState:
         return SourceState.from_dict(values)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         log.error("the state of a source is unreadable and is reset: %r", error)
-    anew = SourceState()
+    fresh = SourceState()
     with contextlib.suppress(ValueError, TypeError, KeyError):
-        anew.lines = Lines(next_id=int(values["lines"]["next_id"]))  # continue its captions' ids
+        fresh.lines = Lines(next_id=int(values["lines"]["next_id"]))  # continue its captions' ids
         # Committed chunks are not delivered again, and a job would wait for them forever.
-        anew.epoch, anew.next_seq = int(values["epoch"]), int(values["next_seq"])
-        anew.until_s = float(values["until_s"])
-    return anew
+        fresh.epoch, fresh.next_seq = int(values["epoch"]), int(values["next_seq"])
+        fresh.until_s = float(values["until_s"])
+    return fresh

@@ -10,8 +10,8 @@ from transcriber.language import Votes
 from transcriber.lines import Lines, Origin
 from transcriber.outcome import Outcome, Reading, pack, unpack
 from transcriber.policy import Policy
-from transcriber.reading import readings, reheard
-from transcriber.rules import Reason, Said, remember, repeats
+from transcriber.reading import choose_words, join_at_turn
+from transcriber.rules import Reason, SpokenText, remember, repeats
 from wire.messages import Content, Word
 
 #: How long the first received chunk of a source or an epoch waits for earlier ones, in seconds. Those were queued
@@ -56,7 +56,7 @@ class SourceState:
     previewed_s: float = 0.0  # end of the preview of the next chunk
     parked: dict[tuple[int, int], _Parked] = field(default_factory=dict)
     lines: Lines = field(default_factory=Lines)
-    said: list[Said] = field(default_factory=list)  # the newest windows' texts
+    said: list[SpokenText] = field(default_factory=list)  # the newest windows' texts
     rejected: list[str] = field(default_factory=list)  # in this step
     sounds_like: str = ""  # in this step
 
@@ -73,7 +73,7 @@ class SourceState:
         if self.finished or place < (self.epoch, self.next_seq) or place in self.parked:
             return False
         self.parked[place] = _Parked(outcome, now_s)
-        while self._next(policy, now_s):
+        while self._apply_next(policy, now_s):
             pass
         return True
 
@@ -90,32 +90,32 @@ class SourceState:
         """
         language, settled, self.epoch = self.language, self.settled, outcome.epoch
         self.captured_s = max(self.captured_s, outcome.captured_s)
-        self._hear(replace(outcome, tail_s=float("inf")), policy)
+        self._add_words(replace(outcome, tail_s=float("inf")), policy)
         if (language and self.language != language) or self.settled > settled:
             return None
         whole_s = max(self.until_s, outcome.end_s - _CUT_S)
         return [word for word in self.provisional if word.end_s <= whole_s]
 
-    def _next(self, policy: Policy, now_s: float) -> bool:
+    def _apply_next(self, policy: Policy, now_s: float) -> bool:
         """Apply the next parked outcome in order; False if it has not arrived yet."""
         if not self.parked or self.finished:
             return False
         epoch, seq = min(self.parked)
         waited_s = now_s - self.parked[epoch, seq].since_s
         if epoch > self.epoch:
-            if not self._left(epoch, waited_s, policy):
+            if not self._earlier_epochs_over(epoch, waited_s, policy):
                 return False
-            self._begin(epoch, policy)
+            self._begin_epoch(epoch, policy)
         if seq > self.next_seq:
             # An earlier chunk of a source without captions can only be with another worker.
             patience_s = policy.max_lag_s if self.until_s else min(policy.max_lag_s, PATIENCE_S)
             if not policy.live or waited_s < patience_s:
                 return False
-            self._lose(seq, policy)
+            self._skip_to(seq, policy)
         self._apply(self.parked.pop((epoch, seq)).outcome, policy)
         return True
 
-    def _left(self, epoch: int, waited_s: float, policy: Policy) -> bool:
+    def _earlier_epochs_over(self, epoch: int, waited_s: float, policy: Policy) -> bool:
         """Whether no more chunks are expected in the epochs before `epoch`."""
         first = self.parked.get((epoch, 0))
         follows = first.outcome.follows if first else None
@@ -129,7 +129,7 @@ class SourceState:
         over = policy.ends and any(parked.outcome.last for parked in self.parked.values())
         return not self.epoch or (first is not None and over)
 
-    def _begin(self, epoch: int, policy: Policy) -> None:
+    def _begin_epoch(self, epoch: int, policy: Policy) -> None:
         """Settle the remaining words of the old epoch, and start a new one."""
         self._settle_all(policy)
         self.lines.flush(self.origin(policy))
@@ -137,23 +137,23 @@ class SourceState:
         self.epoch, self.next_seq = epoch, 0
         self.parked = {place: parked for place, parked in self.parked.items() if place[0] >= epoch}
 
-    def _lose(self, seq: int, policy: Policy) -> None:
+    def _skip_to(self, seq: int, policy: Policy) -> None:
         """Declare the chunks before `seq` lost. If nothing has been captioned yet, the source simply begins here."""
         if self.until_s:
-            self._gap(self.until_s, self.parked[self.epoch, seq].outcome.start_s, "lost", policy)
+            self._add_gap(self.until_s, self.parked[self.epoch, seq].outcome.start_s, "lost", policy)
         self.next_seq = seq
 
     def _apply(self, outcome: Outcome, policy: Policy) -> None:
         """Apply the outcome that is next in order."""
         self.captured_s = max(self.captured_s, outcome.captured_s)
         if not outcome.seq and self.until_s and outcome.start_s - self.until_s > _AWAY_S:
-            self._gap(self.until_s, outcome.start_s, "away", policy)
+            self._add_gap(self.until_s, outcome.start_s, "away", policy)
         if outcome.content is Content.GAP:
-            self._gap(outcome.start_s, outcome.end_s, outcome.reason, policy)
+            self._add_gap(outcome.start_s, outcome.end_s, outcome.reason, policy)
         elif outcome.content is Content.SPEECH:
-            self._hear(outcome, policy)
+            self._add_words(outcome, policy)
         else:
-            self._leave_unheard(policy)
+            self._forget_window(policy)
             self.lines.settle((), self.origin(policy), quiet_until_s=outcome.end_s - outcome.tail_s)
         self.next_seq, self.until_s, self.window = outcome.seq + 1, outcome.end_s, outcome.window
         self.previewed_s = 0.0
@@ -165,26 +165,28 @@ class SourceState:
             if self.finished:
                 self.lines.withdraw(self.origin(policy))
 
-    def _hear(self, outcome: Outcome, policy: Policy) -> None:
+    def _add_words(self, outcome: Outcome, policy: Policy) -> None:
         """Join a window's words to the earlier ones, and settle those that the next window does not contain."""
-        going_on = bool(outcome.window) and outcome.window == self.window
-        if going_on:
-            outcome = outcome.going_on()
+        same_window = bool(outcome.window) and outcome.window == self.window
+        if same_window:
+            outcome = outcome.without_lead()
         begin_s = outcome.start_s - outcome.lead_s
         self.model = outcome.model
-        heard, self.votes = readings(outcome.parts, self.votes, self.language, outcome.start_s, self._believed)
-        self.sounds_like = (self.votes.contradict(outcome.told) or "") if outcome.told else ""
-        words, turns = [word for word, _ in heard], bool(heard) and heard[0][1] != self.language
+        chosen, self.votes = choose_words(
+            outcome.parts, self.votes, self.language, outcome.start_s, self._accepted_words
+        )
+        self.sounds_like = (self.votes.contradiction(outcome.told) or "") if outcome.told else ""
+        words, turns = [word for word, _ in chosen], bool(chosen) and chosen[0][1] != self.language
         place = {"begin_s": begin_s, "end_s": outcome.start_s}
-        if going_on:  # the same window: there is nothing to join
+        if same_window:  # the same window: there is nothing to join
             self.tail, kept = in_order([*self.tail, *words], self.settled), len(self.tail)
         else:
-            joined = reheard(self.tail, words, **place, settled=self.settled) if turns else None
+            joined = join_at_turn(self.tail, words, **place, settled=self.settled) if turns else None
             self.tail, kept = joined or join(self.tail, words, **place, settled=self.settled)
         new = len(self.tail) - kept
-        for count, (_, language) in enumerate(heard[len(heard) - new :], start=kept):
+        for count, (_, language) in enumerate(chosen[len(chosen) - new :], start=kept):
             if language != self.language:
-                self._turn(language, count, policy)
+                self._switch_language(language, count, policy)
         horizon_s = outcome.end_s - outcome.tail_s
         settled = self.settled
         while settled < len(self.tail) and self.tail[settled].end_s <= horizon_s:
@@ -195,7 +197,7 @@ class SourceState:
         anchors = sum(word.end_s <= horizon_s - _ANCHOR_S for word in self.tail[:settled])
         self.tail, self.settled = self.tail[anchors:], settled - anchors
 
-    def _turn(self, language: str | None, kept: int, policy: Policy) -> None:
+    def _switch_language(self, language: str | None, kept: int, policy: Policy) -> None:
         """Switch to another language; the first `kept` words of the tail are in the old one and end their line."""
         if self.settled < kept:
             old = self.tail[self.settled : kept]
@@ -204,7 +206,7 @@ class SourceState:
         self.lines.flush(self.origin(policy))
         self.language = language
 
-    def _believed(self, reading: Reading) -> list[Word]:
+    def _accepted_words(self, reading: Reading) -> list[Word]:
         """The words of a reading, unless they are in doubt and only repeat an earlier text.
 
         Decided here, because here windows are in order, whatever worker decoded them.
@@ -219,12 +221,12 @@ class SourceState:
             self.rejected.append(Reason.REPEATED)
         return [] if repeated else list(reading.words)
 
-    def _gap(self, start_s: float, end_s: float, reason: str, policy: Policy) -> None:
-        self._leave_unheard(policy)
+    def _add_gap(self, start_s: float, end_s: float, reason: str, policy: Policy) -> None:
+        self._forget_window(policy)
         if end_s > start_s:
-            self.lines.lose(start_s, end_s, reason, self.origin(policy))
+            self.lines.add_gap(start_s, end_s, reason, self.origin(policy))
 
-    def _leave_unheard(self, policy: Policy) -> None:
+    def _forget_window(self, policy: Policy) -> None:
         """Settle all words and forget the window: this chunk was not decoded, so the next one is not joined to it."""
         self._settle_all(policy)
         self.tail, self.settled, self.window = [], 0, ""
@@ -259,6 +261,6 @@ class SourceState:
                 "tail": [unpack(word) for word in values["tail"]],
                 "parked": {(p.outcome.epoch, p.outcome.seq): p for p in parked},
                 "lines": Lines.from_dict(values["lines"]),
-                "said": [Said(*said) for said in values.get("said", ())],
+                "said": [SpokenText(*said) for said in values.get("said", ())],
             }
         )

@@ -22,9 +22,9 @@ _OPENING = "“‘¿¡([{«„「『（"
 
 #: Letters that are written before the letter after which they are spoken: vowels of Thai and Lao (Unicode's Logical
 #: Order Exception); and signs of Khmer and Burmese that stack the next letter below (Invisible Stacker).
-_BEFORE = "เแโใไເແໂໃໄ\u17d2\u1039"
+_LEADING = "เแโใไເແໂໃໄ\u17d2\u1039"
 #: Letters that belong to the one before, like combining marks: vowels and repetition signs of Thai and Lao.
-_BEHIND = "ะาำๅๆฯະາຳຽໆຯ"
+_TRAILING = "ะาำๅๆฯະາຳຽໆຯ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def _by_character(characters: Sequence[TokenSpan]) -> list[TokenSpan]:
     """One word per character; opening marks join the next, others the previous; space-separated words stay whole."""
     words: list[TokenSpan] = []
     for span in characters:
-        if words and (_opens(words[-1].text) or _goes_on(words[-1].text, span.text)):
+        if words and (_opens(words[-1].text) or _continues(words[-1].text, span.text)):
             words[-1] = TokenSpan(words[-1].text + span.text, words[-1].first, span.end)
         else:
             words.append(span)
@@ -90,10 +90,10 @@ def _by_character(characters: Sequence[TokenSpan]) -> list[TokenSpan]:
 
 def _opens(before: str) -> bool:
     """Whether a text belongs to the text after it: it is a space, an opening mark, or half of a syllable."""
-    return all(c in _OPENING for c in before.strip()) or before[-1] in _BEFORE
+    return all(c in _OPENING for c in before.strip()) or before[-1] in _LEADING
 
 
-def _goes_on(before: str, text: str) -> bool:
+def _continues(before: str, text: str) -> bool:
     """Whether a text belongs to the text before it: it is punctuation, or cannot begin a syllable, or a word."""
     closes = all(unicodedata.category(c).startswith("P") for c in text)
-    return closes or unicodedata.category(text[0]).startswith("M") or text[0] in _BEHIND or apart(before, text)
+    return closes or unicodedata.category(text[0]).startswith("M") or text[0] in _TRAILING or apart(before, text)

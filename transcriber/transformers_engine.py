@@ -12,12 +12,12 @@ from torch import Tensor
 
 from transcriber.beams import BeamSearch
 from transcriber.context import prompt_tokens
-from transcriber.engine import Heard, Hypothesis, Observe, Utterance
+from transcriber.engine import Hypothesis, Observe, Recognition, Utterance
 from transcriber.greedy import Decoded, GreedyDecoder
 from transcriber.language import candidates
 from transcriber.log_mel import HOP_SAMPLES, LogMel
 from transcriber.model import Model
-from transcriber.rules import most_tokens
+from transcriber.rules import max_tokens
 from transcriber.second_try import SecondTry
 from transcriber.token_words import words_of
 from transcriber.turn_finder import TurnFinder, language_probabilities
@@ -60,7 +60,7 @@ class TransformersEngine:
         return self._model.title
 
     @property
-    def remembers(self) -> bool:
+    def uses_prompts(self) -> bool:
         return self._model.trained_with_prompts is True
 
     @property
@@ -85,11 +85,11 @@ class TransformersEngine:
         """Run once, so that the first real batch does not pay for lazy initialisation."""
         self.transcribe([Utterance(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32))])
 
-    def leave(self) -> None:
+    def offload(self) -> None:
         """See `Replaceable`."""
         self._model.whisper.to("cpu")
 
-    def come_back(self) -> None:
+    def restore(self) -> None:
         """See `Replaceable`."""
         self._model.whisper.to(self._model.device)
 
@@ -98,7 +98,7 @@ class TransformersEngine:
         self._model.tokens.check(language, task)
 
     @torch.inference_mode()
-    def transcribe(self, utterances: Sequence[Utterance]) -> list[Heard]:
+    def transcribe(self, utterances: Sequence[Utterance]) -> list[Recognition]:
         """See `Engine`."""
         if not utterances:
             return []
@@ -111,37 +111,38 @@ class TransformersEngine:
         languages: list[list[str]] = []
         prefixes: list[list[list[int]]] = []
 
-        def choose(first: Tensor) -> list[list[list[int]]]:
-            probabilities.extend(language_probabilities(self._model.tokens.languages, first))
+        def choose(logits: Tensor) -> list[list[list[int]]]:
+            probabilities.extend(language_probabilities(self._model.tokens.languages, logits))
             for utterance, likely in zip(utterances, probabilities, strict=True):
                 languages.append([utterance.language] if utterance.language else candidates(likely) or ["en"])
-            for utterance, several in zip(utterances, languages, strict=True):
+            for utterance, spoken_languages in zip(utterances, languages, strict=True):
                 prompt = self._prompt(utterance)
-                prefixes.append([prompt + self._model.tokens.prefix(spoken, utterance.task) for spoken in several])
+                prefix = self._model.tokens.prefix
+                prefixes.append([prompt + prefix(spoken, utterance.task) for spoken in spoken_languages])
             return prefixes
 
-        caps = [most_tokens(len(u.audio) / SAMPLE_RATE_HZ) for u in utterances]
-        first = self._decode(states, choose, caps)
+        caps = [max_tokens(len(u.audio) / SAMPLE_RATE_HZ) for u in utterances]
+        first_texts = self._decode(states, choose, caps)
         began_s = self._lap("decode", began_s)
-        doubted = [[self._doubted(one) for one in several] for several in first]
-        in_doubt = [len(several) > 1 or all(several) for several in doubted]
-        turned = self._turns(utterances, states, in_doubt)
+        doubtful = [[self._doubted(one) for one in texts] for texts in first_texts]
+        uncertain = [len(texts) > 1 or all(texts) for texts in doubtful]
+        turns = self._turns(utterances, states, uncertain)
         began_s = self._lap("turns", began_s)
         # A text across a turn is discarded anyway, so it needs no search.
-        wanted = [
+        to_search = [
             (row, which)
-            for row, several in enumerate(doubted)
-            for which, is_doubted in enumerate(several)
-            if is_doubted and not turned[row] and self._second_try.beams > 1
+            for row, texts in enumerate(doubtful)
+            for which, is_doubted in enumerate(texts)
+            if is_doubted and not turns[row] and self._second_try.beams > 1
         ]
-        decoded = self._again(states, prefixes, caps, first, wanted)
+        decoded = self._search_again(states, prefixes, caps, first_texts, to_search)
         began_s = self._lap("again", began_s)
-        heard = [
-            Heard({spoken: self._hypothesis(u, a, b, spoken) for spoken, a, b in zip(*several, strict=True)}, p, t)
-            for u, p, t, *several in zip(utterances, probabilities, turned, languages, first, decoded, strict=True)
+        recognitions = [
+            Recognition({spoken: self._hypothesis(u, a, b, spoken) for spoken, a, b in zip(*each, strict=True)}, p, t)
+            for u, p, t, *each in zip(utterances, probabilities, turns, languages, first_texts, decoded, strict=True)
         ]
         self._lap("align", began_s)
-        return heard
+        return recognitions
 
     def _encode(self, audios: Sequence[NDArray[np.float32]]) -> Tensor:
         """Encoder states [B, positions, d_model]."""
@@ -149,28 +150,29 @@ class TransformersEngine:
         states: Tensor = self._model.whisper.get_encoder()(features.to(self._model.dtype)).last_hidden_state
         return states
 
-    def _again(
+    def _search_again(
         self,
         states: Tensor,
         prefixes: Sequence[Sequence[list[int]]],
         caps: Sequence[int],
-        first: Sequence[list[Decoded]],
-        wanted: Sequence[tuple[int, int]],
+        first_texts: Sequence[list[Decoded]],
+        to_search: Sequence[tuple[int, int]],
     ) -> list[list[Decoded]]:
         """The first texts, with those in `wanted` (row, index) replaced if a search finds a better one."""
-        decoded = [list(several) for several in first]
-        if not wanted:
+        decoded = [list(texts) for texts in first_texts]
+        if not to_search:
             return decoded
-        chosen = states[[row for row, _ in wanted]]
-        begun = [prefixes[row][which] for row, which in wanted]
-        room = [int(self._model.whisper.config.max_target_positions) - len(prefix) for prefix in begun]
+        chosen_states = states[[row for row, _ in to_search]]
+        chosen_prefixes = [prefixes[row][which] for row, which in to_search]
+        room = [int(self._model.whisper.config.max_target_positions) - len(prefix) for prefix in chosen_prefixes]
         # The search counts all tokens, not only those that begin a character; allow at least the length of the first.
-        written = [len(first[row][which].tokens) for row, which in wanted]
-        limits = [min(max(caps[row], n), left) for (row, _), n, left in zip(wanted, written, room, strict=True)]
-        texts = self._search(chosen, begun, limits)
-        for (row, which), found in zip(wanted, self._decode.read(chosen, begun, texts), strict=True):
-            if self._second_try.better(found.mean_log_probability, first[row][which].mean_log_probability):
-                decoded[row][which] = found
+        lengths = [len(first_texts[row][which].tokens) for row, which in to_search]
+        limits = [min(max(caps[row], n), left) for (row, _), n, left in zip(to_search, lengths, room, strict=True)]
+        texts = self._search(chosen_states, chosen_prefixes, limits)
+        scored = self._decode.score(chosen_states, chosen_prefixes, texts)
+        for (row, which), second in zip(to_search, scored, strict=True):
+            if self._second_try.better(second.mean_log_probability, first_texts[row][which].mean_log_probability):
+                decoded[row][which] = second
         return decoded
 
     def _doubted(self, one: Decoded) -> bool:
@@ -202,15 +204,15 @@ class TransformersEngine:
         Beam search maximises likelihood, and finds a likely text even in music.
         """
         text_tokens = [t for t in decoded.tokens if t < self._model.tokens.end]
-        written = spoken if utterance.task == "transcribe" else "en"
+        text_language = spoken if utterance.task == "transcribe" else "en"
         audio_s = len(utterance.audio) / SAMPLE_RATE_HZ
         words: tuple[Word, ...] = ()
         if text_tokens:
-            words = self._words(decoded, written, audio_s)
+            words = self._words(decoded, text_language, audio_s)
         return Hypothesis(
             words=words,
             text=self._text(text_tokens).strip(),
-            language=written,
+            language=text_language,
             mean_log_probability=first.mean_log_probability,
             no_speech_probability=first.no_speech_probability,
             tokens=self._model.tokens.count(text_tokens),

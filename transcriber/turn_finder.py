@@ -14,16 +14,27 @@ from transcriber.engine import Turn, Utterance
 from transcriber.greedy import GreedyDecoder
 from transcriber.language import MOST_CANDIDATES
 from transcriber.log_mel import HOP_SAMPLES
-from transcriber.rules import most_tokens
+from transcriber.rules import max_tokens
 from transcriber.special_tokens import SpecialTokens
-from transcriber.turns import HINT_COST, TURN_COST, Span, hard_to_tell, in_play, parts, spoken, turns, weighed, wordless
+from transcriber.turns import (
+    HINT_COST,
+    TURN_COST,
+    Span,
+    find_turns,
+    is_wordless,
+    likeliest_languages,
+    needs_decoding,
+    plausible_languages,
+    reweighted,
+    split_at_pauses,
+)
 from wire.audio import SAMPLE_RATE_HZ
 
 #: Samples per encoder position; the encoder's convolutions halve the number of frames.
 _POSITION = 2 * HOP_SAMPLES
 
 #: Number of encoder positions to sample from a part to detect its language: those of two seconds.
-_LOOKS = 100
+_SAMPLED_POSITIONS = 100
 
 _T = TypeVar("_T")
 
@@ -53,97 +64,110 @@ class TurnFinder:
             doubted: whether an utterance's language or text is in doubt: then it may have a turn, too.
         """
         # Never batch more parts than there are utterances, which are known to fit into the device's memory.
-        most = len(utterances)
+        max_rows = len(utterances)
         spans = {
             row: cut
             for row, utterance in enumerate(utterances)
             if utterance.may_turn and utterance.language is None and len(self._tokens.languages) > 1
-            if len(cut := [span for span in parts(utterance.audio) if not wordless(span)]) > 1
+            if len(cut := [span for span in split_at_pauses(utterance.audio) if not is_wordless(span)]) > 1
         }
         sure = {row: cut for row, cut in spans.items() if not doubted[row]}
-        looks = [
-            _looks(states[row, span.begin // _POSITION : -(-span.end // _POSITION)])
+        samples = [
+            _resampled(states[row, span.begin // _POSITION : -(-span.end // _POSITION)])
             for row, cut in sure.items()
             for span in cut
         ]
-        seen = _by_row(sure, self._likely(looks, most))
+        probabilities = _regroup(sure, self._probabilities(samples, max_rows))
         spans = {
-            row: cut for row, cut in spans.items() if doubted[row] or turns(cut, spoken(cut, seen[row], HINT_COST))
+            row: cut
+            for row, cut in spans.items()
+            if doubted[row] or find_turns(cut, likeliest_languages(cut, probabilities[row], HINT_COST))
         }
-        likely = self._likely_alone(utterances, spans, most)
-        found = {row: turns(cut, spoken(cut, likely[row], TURN_COST)) for row, cut in spans.items()}
+        probabilities = self._probabilities_of_parts(utterances, spans, max_rows)
+        turns = {
+            row: find_turns(cut, likeliest_languages(cut, probabilities[row], TURN_COST)) for row, cut in spans.items()
+        }
         return [
-            tuple(Turn(begin / SAMPLE_RATE_HZ, language) for begin, language in found.get(row, ()))
+            tuple(Turn(begin / SAMPLE_RATE_HZ, language) for begin, language in turns.get(row, ()))
             for row in range(len(utterances))
         ]
 
-    def _likely_alone(
-        self, utterances: Sequence[Utterance], spans: Mapping[int, Sequence[Span]], most: int
+    def _probabilities_of_parts(
+        self, utterances: Sequence[Utterance], spans: Mapping[int, Sequence[Span]], max_rows: int
     ) -> dict[int, list[dict[str, float]]]:
         """Language probabilities of the parts of each utterance, encoded separately."""
         cuts = [(row, span) for row, cut in spans.items() for span in cut]
         audios = [utterances[row].audio[span.begin : span.end] for row, span in cuts]
-        states = [state for group in _groups(audios, most) for state in self._encode(group)]
-        heard = list(self._likely(states, most))
-        likely = _by_row(spans, heard)
-        among = {row: _likeliest(in_play(cut, likely[row]), likely[row]) for row, cut in spans.items()}
-        hard = [n for n, (row, span) in enumerate(cuts) if len(among[row]) > 1 and hard_to_tell(span, heard[n])]
-        for group in _groups(hard, max(1, most // MOST_CANDIDATES)):
-            several = [among[cuts[n][0]] for n in group]
-            caps = [most_tokens(len(audios[n]) / SAMPLE_RATE_HZ) for n in group]
-            written = self._written(torch.stack([states[n] for n in group]), several, caps)
-            for n, texts in zip(group, written, strict=True):
-                heard[n] = weighed(heard[n], texts)
-        return _by_row(spans, heard)
+        states = [state for group in _batches(audios, max_rows) for state in self._encode(group)]
+        part_probabilities = list(self._probabilities(states, max_rows))
+        probabilities = _regroup(spans, part_probabilities)
+        candidates = {
+            row: _most_likely(plausible_languages(cut, probabilities[row]), probabilities[row])
+            for row, cut in spans.items()
+        }
+        ambiguous = [
+            n
+            for n, (row, span) in enumerate(cuts)
+            if len(candidates[row]) > 1 and needs_decoding(span, part_probabilities[n])
+        ]
+        for group in _batches(ambiguous, max(1, max_rows // MOST_CANDIDATES)):
+            languages = [candidates[cuts[n][0]] for n in group]
+            caps = [max_tokens(len(audios[n]) / SAMPLE_RATE_HZ) for n in group]
+            scores = self._text_log_probabilities(torch.stack([states[n] for n in group]), languages, caps)
+            for n, by_language in zip(group, scores, strict=True):
+                part_probabilities[n] = reweighted(part_probabilities[n], by_language)
+        return _regroup(spans, part_probabilities)
 
-    def _written(
+    def _text_log_probabilities(
         self, states: Tensor, languages: Sequence[Sequence[str]], caps: Sequence[int]
     ) -> list[dict[str, list[float]]]:
         """For each row of states, the tokens' log-probabilities of the text decoded in each of its languages."""
-        prefixes = [[self._tokens.prefix(language, "transcribe") for language in several] for several in languages]
+        prefixes = [
+            [self._tokens.prefix(language, "transcribe") for language in row_languages] for row_languages in languages
+        ]
         decoded = self._decode(states, lambda _: prefixes, caps)
         return [
-            {language: one.log_probabilities for language, one in zip(several, texts, strict=True)}
-            for several, texts in zip(languages, decoded, strict=True)
+            {language: one.log_probabilities for language, one in zip(row_languages, texts, strict=True)}
+            for row_languages, texts in zip(languages, decoded, strict=True)
         ]
 
-    def _likely(self, states: Sequence[Tensor], most: int) -> Iterator[dict[str, float]]:
-        for group in _groups(states, most):
-            yield from language_probabilities(self._tokens.languages, self._decode.first(torch.stack(group)))
+    def _probabilities(self, states: Sequence[Tensor], max_rows: int) -> Iterator[dict[str, float]]:
+        for group in _batches(states, max_rows):
+            yield from language_probabilities(self._tokens.languages, self._decode.first_logits(torch.stack(group)))
 
 
-def language_probabilities(languages: Mapping[str, int], first: Tensor) -> list[dict[str, float]]:
+def language_probabilities(languages: Mapping[str, int], logits: Tensor) -> list[dict[str, float]]:
     """Probabilities of languages, adding up to 1 for each row.
 
     Args:
         languages: the token of each.
-        first: logits after the start token, [B, vocabulary].
+        logits: those after the start token, [B, vocabulary].
     """
-    scores = first[:, list(languages.values())].softmax(-1).tolist()
+    scores = logits[:, list(languages.values())].softmax(-1).tolist()
     return [dict(zip(languages, values, strict=True)) for values in scores]
 
 
-def _likeliest(languages: Iterable[str], likely: Sequence[Mapping[str, float]]) -> list[str]:
+def _most_likely(languages: Iterable[str], probabilities: Sequence[Mapping[str, float]]) -> list[str]:
     """The `MOST_CANDIDATES` languages with the highest probability in any part."""
-    best = {language: max(each[language] for each in likely) for language in languages}
+    best = {language: max(values[language] for values in probabilities) for language in languages}
     return sorted(best, key=lambda language: (-best[language], language))[:MOST_CANDIDATES]
 
 
-def _looks(states: Tensor) -> Tensor:
+def _resampled(states: Tensor) -> Tensor:
     """Resample encoder states [n, d_model] to a fixed number, so that parts can be batched.
 
     Padding would need a cross-attention mask, which Whisper's decoder lacks. Repeating or omitting positions only
     changes their attention weights a little.
     """
-    return states[torch.arange(_LOOKS, device=states.device) * len(states) // _LOOKS]
+    return states[torch.arange(_SAMPLED_POSITIONS, device=states.device) * len(states) // _SAMPLED_POSITIONS]
 
 
-def _by_row(spans: Mapping[int, Sequence[Span]], each: Iterable[_T]) -> dict[int, list[_T]]:
+def _regroup(spans: Mapping[int, Sequence[Span]], values: Iterable[_T]) -> dict[int, list[_T]]:
     """Regroup a flat sequence with one value per part by utterance."""
-    left = iter(each)
-    return {row: [next(left) for _ in cut] for row, cut in spans.items()}
+    iterator = iter(values)
+    return {row: [next(iterator) for _ in cut] for row, cut in spans.items()}
 
 
-def _groups(rows: Sequence[_T], most: int) -> Iterator[list[_T]]:
-    for start in range(0, len(rows), most):
-        yield list(rows[start : start + most])
+def _batches(rows: Sequence[_T], max_rows: int) -> Iterator[list[_T]]:
+    for start in range(0, len(rows), max_rows):
+        yield list(rows[start : start + max_rows])

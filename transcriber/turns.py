@@ -32,11 +32,11 @@ STEP = samples(0.01)
 TURN_COST, HINT_COST = 2.5, 0.5
 #: Minimum probability of a language in a part; and the maximum weight of a part, which counts by its seconds of sound:
 #: a whole sentence outweighs the cost of a turn before it and one after it.
-_LEAST, _MOST_S = 0.001, 2.0
+_MIN_PROBABILITY, _MAX_WEIGHT_S = 0.001, 2.0
 
 #: Whether a language is a candidate for an utterance depends on its share of this many seconds of sound, so that a
 #: sentence at the end of a long utterance is enough.
-_SHARED_S = 10.0
+_SHARE_S = 10.0
 
 #: A part with less sound than the first is too short to detect its language by sound, however sure the model is; one
 #: with less than the second has no words. In seconds.
@@ -51,7 +51,7 @@ class Span(NamedTuple):
     sound: int  # number of its samples that are not silent
 
 
-def parts(audio: NDArray[np.float32]) -> list[Span]:
+def split_at_pauses(audio: NDArray[np.float32]) -> list[Span]:
     """Split an utterance in the middles of its pauses; one part if there are none."""
     level_db = _levels_db(audio, PAUSE_SAMPLES)
     if not len(level_db):
@@ -66,7 +66,7 @@ def parts(audio: NDArray[np.float32]) -> list[Span]:
                 cuts.append(quietest)
             elif level_db[quietest] < level_db[cuts[-1]]:
                 cuts[-1] = quietest
-    sound = _sounding(audio, loud_db)
+    sound = _is_sounding(audio, loud_db)
     edges = [0, *(cut * STEP + PAUSE_SAMPLES // 2 for cut in cuts), len(audio)]
     return [
         Span(begin, end, int(sound[begin // STEP : end // STEP].sum()) * STEP)
@@ -74,13 +74,13 @@ def parts(audio: NDArray[np.float32]) -> list[Span]:
     ]
 
 
-def sounding(audio: NDArray[np.float32]) -> NDArray[np.bool_]:
+def is_sounding(audio: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Whether there is sound in each STEP of an utterance."""
     level_db = _levels_db(audio, PAUSE_SAMPLES)
-    return _sounding(audio, np.percentile(level_db, 90) if len(level_db) else 0.0)
+    return _is_sounding(audio, np.percentile(level_db, 90) if len(level_db) else 0.0)
 
 
-def in_play(spans: Sequence[Span], probabilities: Sequence[Mapping[str, float]]) -> list[str]:
+def plausible_languages(spans: Sequence[Span], probabilities: Sequence[Mapping[str, float]]) -> list[str]:
     """The candidate languages of an utterance.
 
     Args:
@@ -88,82 +88,88 @@ def in_play(spans: Sequence[Span], probabilities: Sequence[Mapping[str, float]])
     """
     weights = _weights(spans)
     shares = Counter[str]()
-    for weight, likely in zip(weights, probabilities, strict=True):
-        shares.update({language: weight * p for language, p in likely.items()})
-    return sorted(language for language, share in shares.items() if share >= DOUBT * min(sum(weights), _SHARED_S))
+    for weight, by_language in zip(weights, probabilities, strict=True):
+        shares.update({language: weight * p for language, p in by_language.items()})
+    return sorted(language for language, share in shares.items() if share >= DOUBT * min(sum(weights), _SHARE_S))
 
 
-def wordless(span: Span) -> bool:
+def is_wordless(span: Span) -> bool:
     """Whether a part has too little sound for a word."""
     return span.sound < _WORDLESS_S * SAMPLE_RATE_HZ
 
 
-def hard_to_tell(span: Span, likely: Mapping[str, float]) -> bool:
+def needs_decoding(span: Span, probabilities: Mapping[str, float]) -> bool:
     """Whether a part must be decoded in each language to detect its own, because its sound is not enough."""
-    return span.sound < _SHORT_S * SAMPLE_RATE_HZ or max(likely.values(), default=1.0) < 1 - DOUBT
+    return span.sound < _SHORT_S * SAMPLE_RATE_HZ or max(probabilities.values(), default=1.0) < 1 - DOUBT
 
 
-def weighed(likely: Mapping[str, float], written: Mapping[str, Sequence[float]]) -> dict[str, float]:
+def reweighted(
+    probabilities: Mapping[str, float], log_probabilities: Mapping[str, Sequence[float]]
+) -> dict[str, float]:
     """Language probabilities given the text decoded in each: p(language) p(text | language), normalised.
 
     Texts are weighted as if all were as long as the shortest, because a shorter text is not a sign of its language. An
     empty text counts as unlikely if another language has one.
 
     Args:
-        likely: probabilities by sound.
-        written: log-probabilities of a text's tokens and of its end token; of the end token alone for an empty text.
+        probabilities: by sound.
+        log_probabilities: of a text's tokens and of its end token; of the end token alone for an empty text.
     """
-    shortest = min((len(tokens) for tokens in written.values() if len(tokens) > 1), default=1)
+    shortest = min((len(tokens) for tokens in log_probabilities.values() if len(tokens) > 1), default=1)
     scores = {
-        language: max(_LEAST, likely.get(language, 0.0))
-        * (_LEAST if len(tokens) < min(2, shortest) else math.exp(shortest * sum(tokens) / max(1, len(tokens))))
-        for language, tokens in written.items()
+        language: max(_MIN_PROBABILITY, probabilities.get(language, 0.0))
+        * (
+            _MIN_PROBABILITY
+            if len(tokens) < min(2, shortest)
+            else math.exp(shortest * sum(tokens) / max(1, len(tokens)))
+        )
+        for language, tokens in log_probabilities.items()
     }
     total = sum(scores.values())
-    return {language: score / total for language, score in scores.items()} if total else dict(likely)
+    return {language: score / total for language, score in scores.items()} if total else dict(probabilities)
 
 
-def spoken(spans: Sequence[Span], probabilities: Sequence[Mapping[str, float]], cost: float) -> list[str]:
+def likeliest_languages(spans: Sequence[Span], probabilities: Sequence[Mapping[str, float]], cost: float) -> list[str]:
     """The language of each part: the cheapest path through the candidate languages (Viterbi).
 
     Args:
         probabilities: of the languages in each part.
         cost: of a turn.
     """
-    weights, languages = _weights(spans), in_play(spans, probabilities)
+    weights, languages = _weights(spans), plausible_languages(spans, probabilities)
     if not languages:
         return []
     costs = dict.fromkeys(languages, 0.0)
-    came_from: list[dict[str, str]] = []
-    for weight, likely in zip(weights, probabilities, strict=True):
+    previous_languages: list[dict[str, str]] = []
+    for weight, by_language in zip(weights, probabilities, strict=True):
         best = min(languages, key=lambda language: costs[language])
-        came = {language: language if costs[language] <= costs[best] + cost else best for language in languages}
+        previous = {language: language if costs[language] <= costs[best] + cost else best for language in languages}
         costs = {
             language: min(costs[language], costs[best] + cost)
-            - weight * math.log(max(_LEAST, likely.get(language, 0.0)))
+            - weight * math.log(max(_MIN_PROBABILITY, by_language.get(language, 0.0)))
             for language in languages
         }
-        came_from.append(came)
+        previous_languages.append(previous)
     path = [min(languages, key=lambda language: costs[language])]
-    for came in reversed(came_from[1:]):
-        path.append(came[path[-1]])
+    for previous in reversed(previous_languages[1:]):
+        path.append(previous[path[-1]])
     return path[::-1]
 
 
-def turns(spans: Sequence[Span], languages: Sequence[str]) -> list[tuple[int, str]]:
+def find_turns(spans: Sequence[Span], languages: Sequence[str]) -> list[tuple[int, str]]:
     """Each language and where it begins, in samples; empty if all parts are in the same language."""
-    found = [(0, languages[0])] if languages else []
+    result = [(0, languages[0])] if languages else []
     for span, language in zip(spans, languages, strict=True):
-        if language != found[-1][1]:
-            found.append((span.begin, language))
-    return found if len(found) > 1 else []
+        if language != result[-1][1]:
+            result.append((span.begin, language))
+    return result if len(result) > 1 else []
 
 
 def _weights(spans: Sequence[Span]) -> list[float]:
-    return [min(_MOST_S, span.sound / SAMPLE_RATE_HZ) for span in spans]
+    return [min(_MAX_WEIGHT_S, span.sound / SAMPLE_RATE_HZ) for span in spans]
 
 
-def _sounding(audio: NDArray[np.float32], loud_db: float) -> NDArray[np.bool_]:
+def _is_sounding(audio: NDArray[np.float32], loud_db: float) -> NDArray[np.bool_]:
     return np.asarray(_levels_db(audio, STEP) > loud_db - _SOUND_DB)
 
 

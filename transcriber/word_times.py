@@ -22,7 +22,7 @@ _QUIET = 0.1
 
 #: Attention that a position may get by chance. Measured on bundled models: 0.01 to 0.03 are equally good, less is
 #: worse.
-_DOUBT = 0.02
+_CHANCE = 0.02
 
 #: Fraction of a word's attention to ignore at either end. Without this, a word before a pause extends to the pause's
 #: end: the middle of a word was off by 0.40 s at the 95th percentile on a half-trained model, with it by 0.26 s.
@@ -62,17 +62,20 @@ def word_times(
     weights = attention[:, :, :positions]
     weights = weights / np.maximum(weights.sum(-1, keepdims=True), 1e-9)
     first = first_frames(_scores(weights))
-    looks, longest = weights.mean(axis=0), round(_LONGEST_S / POSITION_S)
+    mean_attention, longest = weights.mean(axis=0), round(_LONGEST_S / POSITION_S)
     times = []
     for start, end in words:
         begin, stop = int(first[start]), max(int(first[start]) + 1, int(first[end]))
         # The path leaves no pauses between words; trim a word to where its attention is.
-        seen = np.cumsum(looks[start:end, begin:stop].sum(axis=0))
-        last = int(np.searchsorted(seen, (1 - _TAIL) * seen[-1]))
-        begin, stop = begin + int(np.searchsorted(seen, _TAIL * seen[-1])), begin + min(last, len(seen) - 1) + 1
+        cumulative = np.cumsum(mean_attention[start:end, begin:stop].sum(axis=0))
+        last = int(np.searchsorted(cumulative, (1 - _TAIL) * cumulative[-1]))
+        begin, stop = (
+            begin + int(np.searchsorted(cumulative, _TAIL * cumulative[-1])),
+            begin + min(last, len(cumulative) - 1) + 1,
+        )
         if stop - begin > longest:
-            seen = np.cumsum(np.append(0.0, looks[start:end, begin:stop].sum(axis=0)))
-            begin += int(np.argmax(seen[longest:] - seen[:-longest]))
+            cumulative = np.cumsum(np.append(0.0, mean_attention[start:end, begin:stop].sum(axis=0)))
+            begin += int(np.argmax(cumulative[longest:] - cumulative[:-longest]))
             stop = begin + longest
         times.append((begin * POSITION_S, min(audio_s, stop * POSITION_S)))
     return times
@@ -82,8 +85,8 @@ def _scores(weights: NDArray[np.float32]) -> NDArray[np.floating]:
     """Score of each token at each position, [tokens, positions]."""
     if weights.shape[0] == 1:
         # A single head that was trained to attend to its word: nearly a probability.
-        doubtful: NDArray[np.floating] = np.log(weights[0] + _DOUBT)
-        return doubtful
+        log_weights: NDArray[np.floating] = np.log(weights[0] + _CHANCE)
+        return log_weights
     deviation = weights.std(axis=1, keepdims=True)
     # In a pause there is only noise: do not amplify it to the size of a signal.
     floor = np.maximum(deviation.mean(axis=-1, keepdims=True) * _QUIET, 1e-9)

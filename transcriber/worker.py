@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from transcriber import seam, together
+from transcriber import grouping, seam
+from transcriber.chunk_decoder import ChunkDecoder
 from transcriber.context import previous_text
 from transcriber.engine import Engine
-from transcriber.listening import Listener
 from transcriber.outcome import Outcome
 from transcriber.policy import Policy
 from transcriber.previews import Previews
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 _AWAY_S = 2.0
 
 #: Number of a source's newest caption events to read for its previous text: half a minute has about a dozen.
-_REMEMBERED = 24
+_RECENT_EVENTS = 24
 
 #: After this many consecutive chunks that fail alone, the engine is considered broken.
 _BROKEN_AFTER = 8
@@ -80,10 +80,12 @@ class Transcriber:
         self._renewal = Renewal(queue, name, renew_every_s)
         self._task = task
         self._clock = clock
-        self._listener = Listener(metrics, self._previous, batch_size=batch_size, task=task, follow_turns=follow_turns)
+        self._decoder = ChunkDecoder(
+            metrics, self._previous_text, batch_size=batch_size, task=task, follow_turns=follow_turns
+        )
         self._previews = Previews(self._log, metrics)
         self._stop = threading.Event()
-        self._looked_s = -float("inf")  # when dead workers' chunks were last looked for
+        self._last_claim_s = -float("inf")  # when dead workers' chunks were last looked for
         self._claimed = False  # whether the last batch was a claimed chunk
         self._failures = 0
         self._longest_s = (0.0, 0.0)  # duration of the longest chunk so far, and of its overlap with the next one
@@ -124,7 +126,7 @@ class Transcriber:
                 return 0
             partial = self._previews.due(taken, engine, self._task)
             if deliveries or partial:
-                self._work(engine, deliveries, partial)
+                self._process(engine, deliveries, partial)
             return len(taken)
         finally:
             self._renewal.hold(())
@@ -139,13 +141,13 @@ class Transcriber:
         if claimed_before and (new := self._take_new(engine, 0.0)):
             return new
         now_s = time.monotonic()
-        if now_s - self._looked_s >= self._claim_every_s:
+        if now_s - self._last_claim_s >= self._claim_every_s:
             claimed = self._queue.claim(self._name, 1)
             if claimed:
                 self._metrics.claimed.inc(len(claimed))
                 self._claimed = True
                 return claimed
-            self._looked_s = now_s
+            self._last_claim_s = now_s
         return self._take_new(engine, block_s)
 
     def _take_new(self, engine: Engine, block_s: float) -> list[Delivery]:
@@ -154,42 +156,42 @@ class Transcriber:
         On a CPU, take about `batch_size` of them, enough to fill the last window: more would delay live chunks. The
         length of a chunk is known after the first ones.
         """
-        most = together.most(engine.context_s, *self._longest_s)
+        most = grouping.max_chunks(engine.context_s, *self._longest_s)
         windows = -(-self._batch_size // most) if engine.device == "cpu" else self._batch_size
-        partials = self._previews.most(self._listener.window_s)
+        partials = self._previews.max_count(self._decoder.window_s)
         return self._queue.take(self._name, self._batch_size, block_s, uploads=windows * most, partials=partials)
 
-    def _work(self, engine: Engine, deliveries: Sequence[Delivery], partial: Sequence[Delivery]) -> None:
-        sorted_out = triage(
+    def _process(self, engine: Engine, deliveries: Sequence[Delivery], partial: Sequence[Delivery]) -> None:
+        triaged = triage(
             deliveries,
             now_s=self._clock(),
             max_lag_s=self._max_lag_s,
             max_deliveries=self._queue.max_deliveries,
         )
-        for delivery in sorted_out.quiet:
+        for delivery in triaged.quiet:
             self._commit(delivery, Outcome.of(delivery.chunk), "quiet")
-        for delivery in sorted_out.shed:
+        for delivery in triaged.shed:
             self._metrics.shed_s.inc(delivery.chunk.duration_s)
             self._commit(delivery, Outcome.lost(delivery.chunk, "shed"), "shed")
-        for delivery in sorted_out.damaged:
-            self._bury(delivery, delivery.damage)
-        for delivery in sorted_out.exhausted:
-            self._bury(delivery, f"delivered {delivery.deliveries} times")
-        able = [delivery for delivery in sorted_out.speech if self._able(engine, delivery)]
-        if able or partial:
-            self._transcribe(engine, able, partial)
+        for delivery in triaged.damaged:
+            self._dead_letter(delivery, delivery.damage)
+        for delivery in triaged.exhausted:
+            self._dead_letter(delivery, f"delivered {delivery.deliveries} times")
+        supported = [delivery for delivery in triaged.speech if self._is_supported(engine, delivery)]
+        if supported or partial:
+            self._transcribe(engine, supported, partial)
 
-    def _able(self, engine: Engine, delivery: Delivery) -> bool:
+    def _is_supported(self, engine: Engine, delivery: Delivery) -> bool:
         """Whether the model supports a chunk. If not, commit a gap in its place, so that its batch does not fail."""
         try:
             engine.check(delivery.chunk.language, delivery.chunk.task or self._task)
         except Unsupported as error:
-            self._explain(delivery.chunk.source, error)  # before the commit, in case Redis is unreachable
+            self._report_unsupported(delivery.chunk.source, error)  # before the commit, in case Redis is unreachable
             self._commit(delivery, Outcome.lost(delivery.chunk, error.reason), "dead", dead=str(error))
             return False
         return True
 
-    def _explain(self, source: str, error: Unsupported) -> None:
+    def _report_unsupported(self, source: str, error: Unsupported) -> None:
         """Report once what the model does not support: fail a job, which stops its decoding, or set a remark."""
         kind, id = split_source(source)
         why = f"{error}; leave out the {error.reason}, or set MODEL to a model that supports it"
@@ -207,9 +209,9 @@ class Transcriber:
         except UnknownSource:
             log.info("%s was deleted meanwhile", source)
 
-    def _contradict(self, chunk: Chunk, heard: str) -> None:
+    def _report_language(self, chunk: Chunk, detected: str) -> None:
         """Set a remark if a live source does not sound like its configured language. A job reports this by itself."""
-        why = f"sounds like {heard}, but is set to {chunk.language}: correct the language, or leave it out"
+        why = f"sounds like {detected}, but is set to {chunk.language}: correct the language, or leave it out"
         if self._statuses.remark(chunk.source, why):
             log.warning("%s %s", chunk.source, why)
 
@@ -218,7 +220,7 @@ class Transcriber:
         left = list(deliveries)
         live = [delivery for delivery in deliveries if delivery.chunk.live]
         uploads = [delivery for delivery in deliveries if not delivery.chunk.live]
-        for settled in self._listener.hear(engine, [*live, *partial, *uploads]):
+        for settled in self._decoder.decode(engine, [*live, *partial, *uploads]):
             began_s = time.perf_counter()
             for delivery, outcome in settled:
                 if delivery.chunk.partial:
@@ -236,7 +238,7 @@ class Transcriber:
                 self._queue.release(self._name, left)
                 return
 
-    def _previous(self, chunk: Chunk) -> str:
+    def _previous_text(self, chunk: Chunk) -> str:
         """The final text before a chunk, if its source is captioned up to it; else empty.
 
         That depends on the other chunks of the batch, so a model that uses prompts may write slightly different text
@@ -246,25 +248,25 @@ class Transcriber:
         if (progress.epoch, progress.next_seq) != (chunk.epoch, chunk.seq):
             return ""
         # A correction is a recent event even if its caption is old.
-        captions = latest_revisions(self._log.latest(chunk.source, _REMEMBERED))
+        captions = latest_revisions(self._log.latest(chunk.source, _RECENT_EVENTS))
         return previous_text(captions, chunk.begin_s, chunk.language)
 
     def _fail(self, delivery: Delivery, error: Exception) -> None:
         """Handle a chunk that failed alone: release it for another attempt, or dead-letter it."""
         if isinstance(error, ModelError):  # the model does not support it; nothing is broken
-            self._bury(delivery, str(error))
+            self._dead_letter(delivery, str(error))
             return
         log.error("%s %d/%d failed", *_place(delivery.chunk), exc_info=error)
         self._failures += 1
         if self._failures >= _BROKEN_AFTER:
             raise ModelError(f"the engine fails on every chunk; the last error: {error!r}") from error
         if delivery.deliveries < self._queue.max_deliveries:
-            self._renewal.let_go(delivery)
+            self._renewal.drop(delivery)
             self._queue.release(self._name, [delivery])
         else:
-            self._bury(delivery, repr(error))
+            self._dead_letter(delivery, repr(error))
 
-    def _bury(self, delivery: Delivery, reason: str) -> None:
+    def _dead_letter(self, delivery: Delivery, reason: str) -> None:
         """Dead-letter a chunk that failed or is damaged, and commit a gap in its place."""
         log.error("%s %d/%d is dead-lettered: %s", *_place(delivery.chunk), reason)
         self._commit(delivery, Outcome.lost(delivery.chunk, "failed"), "dead", dead=reason)
@@ -275,14 +277,14 @@ class Transcriber:
         now_s = self._clock()
         advance: Advance | None = None
 
-        def step(state: bytes | None) -> Advance | None:
+        def apply(state: bytes | None) -> Advance | None:
             nonlocal advance
             advance = seam.advance(state, outcome, policy, now_s)
             return advance
 
         while True:
             try:
-                captions = self._log.commit(delivery, step, dead=dead)
+                captions = self._log.commit(delivery, apply, dead=dead)
                 break
             except AWAY:
                 if self._stop.wait(_AWAY_S):
@@ -291,7 +293,7 @@ class Transcriber:
         for reason in advance.rejected if advance else ():
             self._metrics.rejected.labels(reason).inc()
         if advance and advance.sounds_like and delivery.chunk.live:
-            self._contradict(delivery.chunk, advance.sounds_like)
+            self._report_language(delivery.chunk, advance.sounds_like)
         if delivery.chunk.live:
             for captured_s in {c.captured_s for c in captions if c.captured_s}:
                 self._metrics.latency_s.observe(max(0.0, self._clock() - captured_s))

@@ -1,28 +1,28 @@
-"""`python -m benchmarks.captions`: nothing cut, nothing invented, nothing late? Ours, and others on the same model.
+"""`python -m benchmarks.captions`: accuracy and latency of live captions, ours and those of other methods.
 
-Programmes of at least --minutes in each language, the time of every word known, and twice as long a one in which nobody
-speaks, go through ingest's and transcriber's own code in one process, and through what others do. Word errors are
-counted over all that is written of the first two, in lower case without punctuation, false captions included; a penalty
-is what a row adds to the error rate of the same model on whole sentences. Times are the programme's own plus the
-processor time that a window takes, so that a busy machine changes nothing. benchmarks/captions/judge.py says what is
-counted as lost, doubled, cut and false.
+Programmes of at least --minutes in each language, with known times of every word, and one without speech, twice as
+long, are captioned by the code of ingest and transcriber in one process, and by other methods with the same model. Word
+errors are counted over all captions of the programmes with speech, in lower case without punctuation, including false
+captions; a penalty is the difference to the error rate of the same model on whole sentences. Times are those of the
+programme plus the processor time of a window, so that the load of the machine does not matter.
+benchmarks/captions/judge.py defines lost, doubled, cut and false.
 
 wer_percent, whole_wer_percent        of live captions, and of the same model on whole sentences
 seam_penalty_points, naive_penalty_points, localagreement_penalty_points
 border_words_lost_per_10k, border_words_doubled_per_10k, border_words_cut_per_10k
-                                      for 10,000 borders of chunks with speech on both sides, by the model
-seam_border_words_lost_per_10k, …     the same by a recogniser that makes no errors: the seam's own part
-word_time_error_p50_s, _p95_s         of beginnings and ends of words that are right
-decoded_audio_ratio                   audio that was decoded, by the audio of the chunks it stands for; while somebody
-                                      reads along, and (unwatched_…) while nobody does
+                                      per 10,000 chunk borders with speech on both sides, with the model
+seam_border_words_lost_per_10k, …     the same with a recogniser that makes no errors, so due to the seam alone
+word_time_error_p50_s, _p95_s         of beginnings and ends of correct words
+decoded_audio_ratio                   decoded audio, divided by the audio of the chunks; with a viewer, and
+                                      (unwatched_…) without one
 false_captions_per_hour               of music, noise and silence
 speech_withheld_percent               of the time of spoken words
-first_shown_p50_s, _p95_s             from a word's end to its first showing; final_p50_s, _p95_s: until it stays
+first_shown_p50_s, _p95_s             from a word's end to its first caption; final_p50_s, _p95_s: to its final one
 turning_wer_percent, turning_mislabelled_percent
-                                      where Swedish and English come in turn, one to three sentences each, and nobody
-                                      says so; words in captions that name the wrong language; turning_whole_wer_percent
-                                      of whole sentences, each of which the model must tell by itself
-revisions_per_word                    how often a word that was shown is replaced or withdrawn, by final words
+                                      for alternating Swedish and English, one to three sentences each, with the
+                                      language to be detected; words in captions labelled with the wrong language;
+                                      turning_whole_wer_percent: for whole sentences, with the language to be detected
+revisions_per_word                    how often a shown word is replaced or withdrawn, per final word
 """
 
 from __future__ import annotations
@@ -47,24 +47,24 @@ from benchmarks.captions.run import Meter, Run, one_thread
 from benchmarks.report import arguments, show
 from demo.bulletins import LANGUAGES
 from ingest.settings import Settings
+from transcriber.grouping import max_chunks
 from transcriber.model import load
-from transcriber.together import most
 from transcriber.transformers_engine import TransformersEngine
 
-#: The programme in which nobody speaks is so many times as long: what is rare is counted by the hour.
+#: Length of the programme without speech, relative to the others: false captions are rare.
 QUIET_TIMES = 2
-#: Minutes of each language, and borders for perfect ears.
+#: Minutes of each language, and borders for the perfect recogniser.
 FULL_MINUTES, QUICK_MINUTES = 30.0, 3.0
 FULL_BORDERS, QUICK_BORDERS = 10_000, 1_000
 
-#: Where recordings are looked for if --audio does not say; their clips lie in `clips`.
+#: Variable with the folder of recordings (in its subfolder `clips`) that is used without --audio.
 SPEECH_VARIABLE = "UNDERTEXT_SPEECH"
 
 Method = Callable[[Programme, Meter], Run]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print, write."""
+    """Run the measurement, and print or write the results."""
     options = _options(argv)
     minutes = options.minutes if options.minutes is not None else QUICK_MINUTES if options.quick else FULL_MINUTES
     one_thread()
@@ -77,16 +77,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         tallies = measure(meter, minutes, borders, options.seed, detected=options.detect_language)
         found = rows.table_rows(tallies)
         title = (
-            f"{meter.name}, {len(LANGUAGES)} x {minutes:g} min: WER, and what it is above that of whole sentences;"
-            f" words lost, doubled and cut for 10,000 borders ({tallies[rows.OURS].borders} of ours: one word is"
-            f" {tallies[rows.OURS].per_10k(1) or 0:.0f}); audio decoded, by that of the chunks"
+            f"{meter.name}, {len(LANGUAGES)} x {minutes:g} min: WER, and its difference to that of whole sentences;"
+            f" words lost, doubled and cut per 10,000 borders ({tallies[rows.OURS].borders} of ours: one word is"
+            f" {tallies[rows.OURS].per_10k(1) or 0:.0f}); decoded audio, relative to that of the chunks"
         )
         tables = [(title, rows.columns(found, rows.WORDS))]
-        tables.append(("Seconds; words revised, by all; captions where nobody speaks", rows.columns(found, rows.TIMES)))
+        tables.append(("Seconds; share of revised words; false captions", rows.columns(found, rows.TIMES)))
         tables.append(("WER % by condition", rows.columns(found, rows.DISTURBED)))
         figures = rows.figures_of(tallies)
         turned = measure_turning(meter, minutes, options.seed)
-        tables.append(("sv and en in turn, 1 to 3 sentences each, no language told", rows.turning_rows(turned)))
+        tables.append(("sv and en in turn, 1 to 3 sentences each, language detected", rows.turning_rows(turned)))
         figures |= rows.turning_figures(turned)
     if options.audio:
         try:
@@ -94,14 +94,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         except OSError as error:
             print(f"captions: {error}", file=sys.stderr)
             return 1
-        tables.append((f"What the detector makes of {options.audio}", detected))
+        tables.append((f"Speech detection in {options.audio}", detected))
         found, figures = [*found, *detected], figures | more
     show(tables, found, figures, options.json)
     return 0
 
 
 def measure(meter: Meter, minutes: float, borders: int, seed: int = 1, *, detected: bool = False) -> dict[str, Tally]:
-    """Every way of captioning on every programme, by the name of its row."""
+    """Caption every programme with every method; results by the name of the row."""
     tallies: dict[str, Tally] = {}
     methods = _methods(meter, detected)
     with tqdm(total=(len(LANGUAGES) + 1) * len(methods) + 1, unit="run", desc="captions", leave=False) as bar:
@@ -129,7 +129,7 @@ def measure(meter: Meter, minutes: float, borders: int, seed: int = 1, *, detect
 
 
 def measure_turning(meter: Meter, minutes: float, seed: int = 1) -> dict[str, Tally]:
-    """Captions of a programme whose language turns again and again."""
+    """Caption a programme with frequent changes of language."""
     told = turning(minutes, seed)
     methods = _methods(meter, detected=True)
     chosen = [name for name in (rows.OURS, rows.UNWATCHED, rows.WAITING, rows.NAIVE, rows.WHOLE) if name in methods]
@@ -137,10 +137,10 @@ def measure_turning(meter: Meter, minutes: float, seed: int = 1) -> dict[str, Ta
 
 
 def _methods(meter: Meter, detected: bool) -> dict[str, Method]:
-    """Every row that a model writes, by its name."""
+    """Every method that uses the model, by the name of its row."""
     settings, context_s = Settings(), meter.context_s
-    # A model that hears one chunk and no more hears what waits as it hears all.
-    several = most(context_s, settings.chunk_s, settings.lead_s) > 1
+    # If only one chunk fits into the context, waiting chunks are decoded like all others.
+    several = max_chunks(context_s, settings.chunk_s, settings.lead_s) > 1
     waiting = {rows.WAITING: partial(ours, detected=detected, waiting=True)} if several else {}
     return {
         rows.OURS: partial(ours, detected=detected),
@@ -163,9 +163,9 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     speech = os.environ.get(SPEECH_VARIABLE)
     parser.add_argument("--model", default="demo/model", help="a checkpoint's folder or its name on the hub")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--minutes", type=float, help="of each language, instead of 30; 0 leaves the programmes out")
+    parser.add_argument("--minutes", type=float, help="of each language (default 30); 0 skips the programmes")
     parser.add_argument("--seed", type=int, default=1, help="of the programmes (default %(default)s)")
-    parser.add_argument("--detect-language", action="store_true", help="do not tell ours which language it hears")
+    parser.add_argument("--detect-language", action="store_true", help="let ours detect the language")
     parser.add_argument(
         "--audio",
         type=Path,

@@ -1,7 +1,4 @@
-"""Ours: what ingest and transcriber do with a source, in one process, without Redis, on the programme's own clock.
-
-Each function below touches one room of the house; together they are the way of the data.
-"""
+"""Our method: the processing of ingest and transcriber in one process, without Redis, on the programme's own clock."""
 
 from __future__ import annotations
 
@@ -13,8 +10,8 @@ from ingest.chunker import Chunker, Piece
 from ingest.detector import Detector
 from ingest.settings import Settings
 from ingest.speech import make_detectors
-from transcriber import rules, seam, together
-from transcriber.engine import Heard, Hypothesis
+from transcriber import grouping, rules, seam
+from transcriber.engine import Hypothesis, Recognition
 from transcriber.outcome import Outcome, Part, Reading
 from transcriber.policy import Policy
 from transcriber.recognition import recognise
@@ -23,22 +20,22 @@ from wire.chunk import Chunk
 from wire.messages import Content, Kind, source_name
 from wire.queue import Delivery
 
-#: PCM comes in steps of this length, in seconds: so exactly is known when a piece was whole.
+#: PCM arrives in steps of this length, in seconds: the resolution of arrival times.
 ARRIVAL_S = 0.1
 
-#: What recognises chunks of one source, in their order; each between the turns of its language.
-Hear = Callable[[Sequence[Chunk]], list[list[Heard]]]
+#: Recognises chunks of one source, in order; one result for each part between turns of language.
+Hear = Callable[[Sequence[Chunk]], list[list[Recognition]]]
 
 
 def ours(
     programme: Programme, meter: Meter, *, detected: bool = False, watched: bool = True, waiting: bool = False
 ) -> Run:
-    """The captions of a programme.
+    """Caption a programme.
 
     Args:
-        detected: its language is not told.
-        watched: somebody reads along, and what is said is heard before its chunk is whole, too.
-        waiting: all of it waits, as a recording does: what follows each other is heard at once, as far as that goes.
+        detected: detect its language.
+        watched: there is a viewer, so partial chunks are decoded, too.
+        waiting: all chunks are waiting, as those of a recording: successive ones are decoded together.
     """
     settings = Settings()
     run = follow(
@@ -62,25 +59,25 @@ def follow(
     partial_samples: int = 0,
     context_s: float = 0.0,
 ) -> Run:
-    """The captions of a programme, by any recogniser.
+    """Caption a programme with any recogniser.
 
     Args:
-        make_detector: without one, all of it is heard.
-        partial_samples: so often what there is of a chunk is heard; 0: not before it is whole.
-        context_s: of a recogniser that hears several chunks at once; otherwise each is heard by itself.
+        make_detector: makes a speech detector; without one, all chunks are decoded.
+        partial_samples: interval of partial chunks; 0: none.
+        context_s: context of a recogniser that decodes several chunks together; 0: each chunk is decoded separately.
     """
     run = Run()
     detector = make_detector() if make_detector else None
     arrived = []
     for piece, at_s in cut(programme.audio.tobytes(), partial_samples):
-        listening = detector.fork() if detector and piece.partial else detector
-        content = listening(piece.new_pcm) if listening else Content.SPEECH
+        piece_detector = detector.fork() if detector and piece.partial else detector
+        content = piece_detector(piece.new_pcm) if piece_detector else Content.SPEECH
         chunk = piece.chunk(
             source_name(Kind.STATION, programme.name),
             epoch=1,
             origin_s=0.0,
             content=content,
-            onset_samples=listening.onset_samples if listening else 0,
+            onset_samples=piece_detector.onset_samples if piece_detector else 0,
             language=None if detected else programme.language,
             captured_s=at_s,
         )
@@ -112,7 +109,7 @@ def follow(
 
 
 def cut(pcm: bytes, partial_samples: int = 0) -> Iterator[tuple[Piece, float]]:
-    """The pieces that ingest cuts, partial ones among them, and when each was there, in seconds from the beginning."""
+    """The pieces that ingest cuts, including partial ones, and when each is available, in seconds."""
     settings = Settings()
     chunker = Chunker(settings.chunk_samples, settings.lead_samples)
     step = samples(ARRIVAL_S) * SAMPLE_BYTES
@@ -127,45 +124,45 @@ def cut(pcm: bytes, partial_samples: int = 0) -> Iterator[tuple[Piece, float]]:
     yield chunker.finish(), seconds(chunker.samples)
 
 
-def hear(meter: Meter, chunks: Sequence[Chunk]) -> list[list[Heard]]:
-    """What the engine hears in chunks of one source."""
-    heard: list[list[Heard]] = []
+def hear(meter: Meter, chunks: Sequence[Chunk]) -> list[list[Recognition]]:
+    """Recognise chunks of one source."""
+    heard: list[list[Recognition]] = []
     for first in range(0, len(chunks), BATCH):
         heard += recognise(meter, chunks[first : first + BATCH], "transcribe")
     return heard
 
 
 def outcomes_of(chunks: Sequence[Chunk], hear: Hear, context_s: float) -> Iterator[Outcome]:
-    """What becomes of chunks: only those with audio are heard, and not all that is heard is believed."""
+    """Outcomes of chunks: those with audio are decoded, and their hypotheses filtered."""
     groups = [
         [delivery.chunk for delivery in group]
-        for group in together.groups((Delivery("", b"", chunk) for chunk in chunks if chunk.pcm), context_s)
+        for group in grouping.group_chunks((Delivery("", b"", chunk) for chunk in chunks if chunk.pcm), context_s)
     ]
-    wholes = [together.as_one(group) for group in groups]
+    wholes = [grouping.merge(group) for group in groups]
     heard: list[tuple[Chunk, Outcome]] = []
     for group, whole, parts in zip(groups, wholes, hear(wholes), strict=True):
-        if len(group) > 1 and not together.trusted(whole, parts):
+        if len(group) > 1 and not grouping.is_reliable(whole, parts):
             heard += [(chunk, Outcome.of(chunk, judged(one))) for chunk, one in zip(group, hear(group), strict=True)]
         else:
-            heard += zip(group, together.apart(group, judged(parts), "", str(group[0].seq)), strict=True)
+            heard += zip(group, grouping.split(group, judged(parts), "", str(group[0].seq)), strict=True)
     outcomes = {chunk.seq: outcome for chunk, outcome in heard}
     for chunk in chunks:
         yield outcomes[chunk.seq] if chunk.pcm else Outcome.of(chunk)
 
 
 def previews(chunks: Sequence[Chunk], hear: Hear) -> Iterator[Outcome]:
-    """What is heard of chunks that are not whole yet."""
+    """Outcomes of partial chunks."""
     for chunk, parts in zip(chunks, hear(chunks), strict=True):
         yield Outcome.of(chunk, judged(parts))
 
 
-def judged(heard: Sequence[Heard]) -> list[Part]:
-    """What is believed of what was heard between the turns of a language."""
+def judged(heard: Sequence[Recognition]) -> list[Part]:
+    """Filter the hypotheses of the parts of a chunk."""
     return [
         Part.of({spoken: believed(h) for spoken, h in part.hypotheses.items()}, part.probabilities) for part in heard
     ]
 
 
 def believed(hypothesis: Hypothesis) -> Reading:
-    """A hypothesis as far as the rules let it pass."""
-    return Reading(rules.judge(hypothesis).believed.words, hypothesis.language, rules.doubtful(hypothesis))
+    """The part of a hypothesis that the rules accept."""
+    return Reading(rules.judge(hypothesis).accepted.words, hypothesis.language, rules.doubtful(hypothesis))

@@ -1,4 +1,4 @@
-"""What one way of captioning made of one programme: its captions, and when they came. Every row of the table is one."""
+"""The result of one method on one programme: its captions, and when they arrived."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from transcriber.lines import Lines, Origin
 from wire.audio import SAMPLE_RATE_HZ
 from wire.messages import Caption, Task, Word
 
-#: Windows that are decoded together.
+#: Windows per batch.
 BATCH = 8
 
 
@@ -30,10 +30,10 @@ class Heard:
 
 @dataclass
 class Run:
-    """Captions of one programme, as they came.
+    """Captions of one programme, in order of arrival.
 
-    `events` holds when the last audio that a step needs had been spoken, in seconds of the programme, and the step's
-    captions; `borders` holds the overlap of each two windows, of no length where they only meet.
+    `events` holds, for each step, the time in the programme at which all audio that it needs is available, and its
+    captions; `borders` holds the overlap of each two successive windows, of length 0 if they only meet.
     """
 
     events: list[tuple[float, tuple[Caption, ...]]] = field(default_factory=list)
@@ -46,16 +46,16 @@ class Run:
 
     @property
     def window_s(self) -> float:
-        """What the engine needs for one window: it comes on top of every event's time."""
+        """The engine's time per window, which is added to every event's time."""
         return self.busy_s / self.windows if self.windows else 0.0
 
     def finals(self) -> list[tuple[float, Caption]]:
-        """Captions that stay, with the time at which they were known."""
+        """Final captions, with the time at which they were available."""
         return [(at_s + self.window_s, c) for at_s, captions in self.events for c in captions if c.final and c.text]
 
 
 class Meter:
-    """An engine that keeps account of what it costs: processor time on a CPU, so that a busy machine does not count."""
+    """Wraps an engine and measures its time: on a CPU, processor time, which other load does not affect."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -72,8 +72,8 @@ class Meter:
         return self._engine.title
 
     @property
-    def remembers(self) -> bool:
-        return self._engine.remembers
+    def uses_prompts(self) -> bool:
+        return self._engine.uses_prompts
 
     @property
     def device(self) -> str:
@@ -87,7 +87,7 @@ class Meter:
         """See `Engine`."""
         self._engine.check(language, task)
 
-    def transcribe(self, utterances: Sequence[Utterance]) -> list[engines.Heard]:
+    def transcribe(self, utterances: Sequence[Utterance]) -> list[engines.Recognition]:
         """See `Engine`."""
         began_s = self._clock()
         heard = self._engine.transcribe(utterances)
@@ -97,7 +97,7 @@ class Meter:
         return heard
 
     def settle(self, run: Run) -> None:
-        """Write what was used since the last time into `run`."""
+        """Write the measurements since the last call into `run`."""
         run.decoded_s, run.windows, run.busy_s = self.audio_s, self.windows, self.busy_s
         self.audio_s, self.windows, self.busy_s = 0.0, 0, 0.0
 
@@ -106,12 +106,12 @@ class Meter:
 
 
 def spelled(words: Iterable[Word]) -> list[Heard]:
-    """Words as they are compared with the truth."""
+    """Words normalised for comparison with the reference."""
     return [Heard(text, word.start_s, word.end_s) for word in words for text in normalised(word.text)]
 
 
 def in_lines(words: Sequence[Word], language: str | None) -> tuple[Caption, ...]:
-    """Words that are final at once, as captions like ours."""
+    """Final captions of words, broken into lines like ours."""
     lines, origin = Lines(), Origin(language=language)
     lines.settle(words, origin, quiet_until_s=0.0)
     lines.flush(origin)
@@ -119,5 +119,5 @@ def in_lines(words: Sequence[Word], language: str | None) -> tuple[Caption, ...]
 
 
 def one_thread() -> None:
-    """As a worker runs."""
+    """Use one thread, like a worker."""
     torch.set_num_threads(1)

@@ -1,8 +1,8 @@
-"""A perfect recogniser and a long script to read to it: what is wrong then is the seam's own doing, not a model's.
+"""A long script and a simulated perfect recogniser, to measure errors of the seam alone, without those of a model.
 
-The script is made of bulletins' texts at made-up times; its audio is a whisper of noise wherever a word is. The
-recogniser writes every word that lies whole in a window, guesses at those that the window cuts as models do, and is a
-little off with every time. So 10,000 borders cost seconds.
+The script consists of bulletins' texts at made-up times; its audio is noise wherever there is a word. The recogniser
+returns every word that is entirely in a window, guesses words cut by the window as models do, and adds small errors to
+all times. So 10,000 borders take only seconds.
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ import numpy as np
 
 from benchmarks.captions.programme import Programme, SpokenWord, spoken
 from demo.bulletins import LANGUAGES, Language, sentence
-from transcriber.engine import Heard, Hypothesis
-from transcriber.orthography import joined
+from transcriber.engine import Hypothesis, Recognition
+from transcriber.orthography import join_words
 from wire.audio import SAMPLE_RATE_HZ, samples
 from wire.chunk import Chunk
 from wire.messages import Word
 
-#: Length of one source, in seconds, and the fewest of its borders of 5 s that have speech on both sides.
+#: Duration of one source, in seconds, and the minimum number of its 5 s borders with speech on both sides.
 SOURCE_S, FEWEST_BORDERS = 300.0, 56
 #: Pauses between words and between sentences, in seconds.
 WORD_PAUSE_S, SENTENCE_PAUSE_S = (0.0, 0.05), (0.02, 1.0)
-#: A letter takes so long, and a word so long besides, in seconds.
+#: Duration of a letter, and additional duration of a word, in seconds.
 LETTER_S, WORD_S = 0.055, 0.08
-#: Times are off by normal deviates, most of them small and some large: deviation in seconds and share. Together they
-#: are what was measured on the bundled model: half of all times off by less than 0.04 s, one in twenty by more than
-#: 0.19 s, one in a hundred by more than 0.32 s.
+#: Time errors are normally distributed, most with a small and some with a large deviation, in seconds; and the share of
+#: the large ones. Together they match the bundled model: half of all errors are less than 0.04 s, one in twenty is more
+#: than 0.19 s, one in a hundred more than 0.32 s.
 SURE_S, UNSURE_S, UNSURE_SHARE = 0.055, 0.2, 0.2
-#: A word may stick out of a window by so much and is still whole: its edges are faint.
+#: A word may extend beyond a window by this much and still count as complete, because its edges are faint.
 TOLERANCE_S = 0.06
-#: Peaks of the audio's noise where somebody speaks, and where not.
+#: Peak of the noise with speech, and without.
 _LOUD, _FAINT = 6_000, 30
 
 
 def sources(borders: int, seed: int = 1) -> Iterator[Programme]:
-    """Scripts of SOURCE_S each, with so many borders or a few more."""
+    """Scripts of SOURCE_S each, with at least `borders` borders in total."""
     rng = random.Random(f"script-{seed}")
     hiss = np.random.default_rng(seed).uniform(-1, 1, samples(SOURCE_S) + SAMPLE_RATE_HZ)
     for number in range(-(-borders // FEWEST_BORDERS)):
         yield _source(f"script-{number}", rng.choice(LANGUAGES), hiss, rng)
 
 
-def perfect(programme: Programme, seed: int, chunks: Sequence[Chunk]) -> list[list[Heard]]:
-    """What a perfect recogniser hears in chunks of a script, in which no language turns."""
+def perfect(programme: Programme, seed: int, chunks: Sequence[Chunk]) -> list[list[Recognition]]:
+    """Simulate a perfect recogniser on chunks of a script, whose language does not change."""
     rng = random.Random(f"{programme.name}-{seed}")
     starts = [word.start_s for word in programme.words]
     heard = []
@@ -59,9 +59,9 @@ def perfect(programme: Programme, seed: int, chunks: Sequence[Chunk]) -> list[li
             for written, confidence in _written(word, begin_s, end_s, rng):
                 words.append(_placed(written, confidence, word, words[-1].start_s if words else begin_s, end_s, rng))
         language = programme.words[0].language
-        text = joined((word.text for word in words), language)
+        text = join_words((word.text for word in words), language)
         whole = Hypothesis(tuple(words), text, language, mean_log_probability=-0.1, tokens=len(words))
-        heard.append([Heard({language: whole})])
+        heard.append([Recognition({language: whole})])
     return heard
 
 
@@ -87,7 +87,7 @@ def _source(
 
 
 def _written(word: SpokenWord, begin_s: float, until_s: float, rng: random.Random) -> Iterator[tuple[str, float]]:
-    """What is written for a word, and how sure of it: itself if it is whole; else a guess, or nothing."""
+    """The recognised text of a word, and its confidence: the word itself if it is complete, else a guess or nothing."""
     if word.start_s >= begin_s - TOLERANCE_S and word.end_s <= until_s + TOLERANCE_S:
         yield word.text, rng.uniform(0.8, 1.0)
         return
@@ -103,7 +103,7 @@ def _written(word: SpokenWord, begin_s: float, until_s: float, rng: random.Rando
 def _placed(
     text: str, confidence: float, word: SpokenWord, earliest_s: float, until_s: float, rng: random.Random
 ) -> Word:
-    """The word at about its time, in the window, and not before the word before it."""
+    """The word at approximately its time, within the window, and not before the previous word."""
     start_s = min(max(word.start_s + _jitter(rng), earliest_s), until_s)
     end_s = min(max(word.end_s + _jitter(rng), start_s + 0.02), until_s)
     return Word(text, round(start_s, 3), round(max(start_s, end_s), 3), round(confidence, 3))

@@ -10,7 +10,7 @@ import pytest
 from tests.fakes import ScriptedEngine, chunks
 from tests.integration.bench import Bench, drain_at_once, put, shown, words
 from tests.integration.minute import PCM, TEXTS, WORDS
-from transcriber.engine import Heard, Hypothesis, Utterance
+from transcriber.engine import Hypothesis, Recognition, Utterance
 from wire import keys
 from wire.bus import Redis
 from wire.captions import CaptionLog
@@ -76,11 +76,11 @@ def test_captions_say_which_model_made_them(redis: Redis) -> None:
     assert {c.model for c in CaptionLog(redis).read("jobs/1")} == {"lab/whisper-skånska@0123456789ab"}
 
 
-def told_of(redis: Redis, *, remembers: bool, behind: Callable[[], object] = lambda: None) -> list[str]:
+def told_of(redis: Redis, *, uses_prompts: bool, behind: Callable[[], object] = lambda: None) -> list[str]:
     """What a model is told before each chunk of a job; `behind` is done after each."""
     told: list[str] = []
     engine = ScriptedEngine(
-        remembers=remembers, before=lambda utterances: told.extend(u.prompt.previous for u in utterances)
+        uses_prompts=uses_prompts, before=lambda utterances: told.extend(u.prompt.previous for u in utterances)
     )
     bench = Bench(redis, engine)
     for chunk in chunks("jobs/1", PCM):
@@ -91,10 +91,10 @@ def told_of(redis: Redis, *, remembers: bool, behind: Callable[[], object] = lam
 
 
 @pytest.mark.parametrize("remembers", [True, False])
-def test_a_model_that_learnt_to_be_told_is_told_what_is_final(redis: Redis, remembers: bool) -> None:
-    told = told_of(redis, remembers=remembers)
+def test_a_model_that_learnt_to_be_told_is_told_what_is_final(redis: Redis, uses_prompts: bool) -> None:
+    told = told_of(redis, uses_prompts=uses_prompts)
     assert words(redis, "jobs/1") == TEXTS
-    if not remembers:
+    if not uses_prompts:
         assert set(told) == {""}
         return
     assert told[0] == ""
@@ -111,16 +111,16 @@ def test_what_was_said_long_ago_and_is_corrected_now_is_not_what_was_just_said(r
         if captions.progress("jobs/1").until_s > 10:
             captions.revise("jobs/1", 1, lambda caption: dataclasses.replace(caption, text="Corrected."))
 
-    told = told_of(redis, remembers=True, behind=correct)
+    told = told_of(redis, uses_prompts=True, behind=correct)
     assert told[-1].split()[-1] in TEXTS
     assert "Corrected." not in told[-1]
 
 
 def test_what_is_not_believed_is_counted_and_not_shown(redis: Redis) -> None:
     class Loops(ScriptedEngine):
-        def transcribe(self, utterances: Sequence[Utterance]) -> list[Heard]:
+        def transcribe(self, utterances: Sequence[Utterance]) -> list[Recognition]:
             loop = Hypothesis((Word("tack", 1.0, 2.0),), "tack tack " * 40)
-            return [Heard({"sv": loop, "en": loop}, {"sv": 0.6, "en": 0.4}) for _ in utterances]
+            return [Recognition({"sv": loop, "en": loop}, {"sv": 0.6, "en": 0.4}) for _ in utterances]
 
     put(redis, *chunks("jobs/1", PCM))
     bench = Bench(redis, Loops()).drain()
@@ -132,10 +132,10 @@ def test_what_is_not_believed_is_counted_and_not_shown(redis: Redis) -> None:
 
 def test_what_is_said_again_in_doubt_is_counted_and_shown_once(redis: Redis) -> None:
     class Thanks(ScriptedEngine):
-        def transcribe(self, utterances: Sequence[Utterance]) -> list[Heard]:
+        def transcribe(self, utterances: Sequence[Utterance]) -> list[Recognition]:
             text = (Word("Hej", 2.0, 2.4), Word("då.", 2.4, 3.0))
             doubtful = Hypothesis(text, "Hej då.", "sv", mean_log_probability=-0.8, tokens=4)
-            return [Heard({"sv": doubtful}) for _ in utterances]
+            return [Recognition({"sv": doubtful}) for _ in utterances]
 
     put(redis, *chunks("jobs/1", PCM))
     bench = Bench(redis, Thanks()).drain()

@@ -15,7 +15,7 @@ from benchmarks.captions.peers import sentence_spans
 from benchmarks.captions.pipeline import follow
 from benchmarks.captions.programme import CONDITIONS, Programme, SpokenWord, programme, quiet, turning
 from benchmarks.captions.run import Run, in_lines
-from transcriber.engine import Heard, Hypothesis
+from transcriber.engine import Hypothesis, Recognition
 from wire.chunk import Chunk
 from wire.messages import Content
 
@@ -104,7 +104,7 @@ def test_without_a_seam_the_same_hearing_loses_doubles_and_cuts() -> None:
     """The judge sees what the seam mends: the texts of the windows, one after the other."""
     source, live = next(script.sources(50)), Run()
 
-    def hear(chunks: list[Chunk]) -> list[list[Heard]]:
+    def hear(chunks: list[Chunk]) -> list[list[Recognition]]:
         heard = script.perfect(source, 1, chunks)
         live.events = [(c.end_s, in_lines(h.likeliest.words, "en")) for c, [h] in zip(chunks, heard, strict=True)]
         return heard
@@ -114,7 +114,7 @@ def test_without_a_seam_the_same_hearing_loses_doubles_and_cuts() -> None:
     assert overlapping.doubled > 50
 
     bare: list[Chunk] = []
-    follow(source, lambda chunks: bare.extend(chunks) or [[Heard({"en": Hypothesis()})] for _ in chunks], None)
+    follow(source, lambda chunks: bare.extend(chunks) or [[Recognition({"en": Hypothesis()})] for _ in chunks], None)
     without_lead = [Chunk(c.source, 1, c.seq, c.start_s, c.n_samples, bytes(2 * c.n_samples)) for c in bare]
     hear(without_lead)
     live.borders = [(c.start_s, c.start_s) for c in without_lead]
@@ -130,7 +130,7 @@ def test_what_stays_behind_at_the_beginning_of_a_chunk_is_withheld(swedish: Prog
         def __call__(self, new: bytes) -> Content:
             return Content.SPEECH if new else Content.SILENCE
 
-    run = follow(swedish, lambda chunks: [[Heard({"sv": Hypothesis()})] for _ in chunks], Late)
+    run = follow(swedish, lambda chunks: [[Recognition({"sv": Hypothesis()})] for _ in chunks], Late)
     assert run.withheld[:2] == [(0.0, pytest.approx(1.6)), (5.0, pytest.approx(6.6))]
     withheld_s = sum(end_s - start_s for start_s, end_s in run.withheld)
     assert run.sent_s + withheld_s == pytest.approx(swedish.duration_s)

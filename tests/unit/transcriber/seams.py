@@ -21,7 +21,7 @@ EXAMPLES = settings(max_examples=100, derandomize=True)
 STATION, JOB, MICROPHONE = Policy("stations/demo"), Policy("jobs/1"), Policy("microphones/1")
 
 
-class Listener:
+class SeamDriver:
     """Hands outcomes to the seam and keeps what is shown, checking what must hold at every step."""
 
     def __init__(self, policy: Policy = STATION) -> None:
@@ -32,7 +32,7 @@ class Listener:
         self.rejections: list[str] = []
         self.finished = False
 
-    def hear(self, *outcomes: Outcome) -> Listener:
+    def feed(self, *outcomes: Outcome) -> SeamDriver:
         for outcome in outcomes:
             result = advance(self.state, outcome, self.policy, self.now_s)
             if result is None:
@@ -45,7 +45,7 @@ class Listener:
                 self.captions.append(caption)
         return self
 
-    def wait(self, duration_s: float) -> Listener:
+    def wait(self, duration_s: float) -> SeamDriver:
         self.now_s += duration_s
         return self
 

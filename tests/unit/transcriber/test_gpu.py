@@ -12,7 +12,7 @@ import torch
 from tests.fake_gpu import GPU, fake_gpu
 from transcriber import greedy
 from transcriber.context import NO_PROMPT, Prompt
-from transcriber.engine import Heard, Utterance
+from transcriber.engine import Recognition, Utterance
 from transcriber.model import load
 from transcriber.second_try import SecondTry
 from transcriber.transformers_engine import TransformersEngine
@@ -37,7 +37,7 @@ def _utterances() -> list[Utterance]:
     return found
 
 
-def _same(one: Heard, other: Heard) -> bool:
+def _same(one: Recognition, other: Recognition) -> bool:
     return one.hypotheses == other.hypotheses and one.turns == other.turns
 
 
@@ -57,9 +57,9 @@ def test_a_model_leaves_the_gpu_and_comes_back(tiny_checkpoint: Path) -> None:
     with fake_gpu():
         engine = _engine(tiny_checkpoint, "cuda:0", "auto")
         before = engine.transcribe([utterance])
-        engine.leave()
+        engine.offload()
         assert engine._model.whisper.device == torch.device("cpu")
-        engine.come_back()
+        engine.restore()
         assert _same(engine.transcribe([utterance])[0], before[0])
 
 

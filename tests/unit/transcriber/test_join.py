@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from transcriber.join import join
-from transcriber.orthography import bare
+from transcriber.orthography import strip_punctuation
 from wire.messages import Word
 
 
@@ -103,4 +103,4 @@ def test_what_was_shown_as_final_keeps_its_full_stop() -> None:
     ],
 )
 def test_a_word_is_bare_without_what_stands_behind_it(word: str, plain: str) -> None:
-    assert bare(word) == plain
+    assert strip_punctuation(word) == plain

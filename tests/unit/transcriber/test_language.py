@@ -69,16 +69,16 @@ def test_a_language_that_the_model_does_not_know_any_more_is_given_up() -> None:
 
 def test_what_was_told_is_contradicted_when_it_is_certain() -> None:
     sure = {"sv": 0.99, "en": 0.01}
-    assert [after(*[sure] * chunks).contradict("en") for chunks in (1, 2, 3, 4)] == [None, None, None, "sv"]
-    assert after(*[sure] * 9).contradict("sv") is None
-    assert after(*[sure] * 9, {"sv": 0.4, "en": 0.6}).contradict("en") is None, "it may have turned"
-    assert after(*[{"sv": 0.8, "no": 0.2}] * 9).contradict("no") is None, "it may be either"
+    assert [after(*[sure] * chunks).contradiction("en") for chunks in (1, 2, 3, 4)] == [None, None, None, "sv"]
+    assert after(*[sure] * 9).contradiction("sv") is None
+    assert after(*[sure] * 9, {"sv": 0.4, "en": 0.6}).contradiction("en") is None, "it may have turned"
+    assert after(*[{"sv": 0.8, "no": 0.2}] * 9).contradiction("no") is None, "it may be either"
 
 
 @pytest.mark.parametrize(("told", "heard"), [("nn", "no"), ("sr", "hr"), ("ms", "id"), ("ur", "hi")])
 def test_languages_that_sound_alike_contradict_nothing(told: str, heard: str) -> None:
     votes = after(*[{heard: 1.0}] * 9)
-    assert (votes.contradict(told), votes.contradict("de")) == (None, heard)
+    assert (votes.contradiction(told), votes.contradiction("de")) == (None, heard)
 
 
 def test_votes_are_kept_and_read() -> None:

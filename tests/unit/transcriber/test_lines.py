@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transcriber.lines import LINE_S, PAUSE_S, SHORTEST_S, Lines, Origin
-from transcriber.orthography import joined, normalised
+from transcriber.orthography import join_words, normalised
 from wire.breaks import LINE_CHARACTERS, LINES, fits
 from wire.messages import Caption, Word
 
@@ -149,7 +149,7 @@ def test_the_state_survives_json() -> None:
     lines.emit(said("tre", 0.8), ORIGIN, live=True)
     again = Lines.from_dict(json.loads(json.dumps(lines.as_dict())))
     assert again == lines
-    lines.lose(5.0, 10.0, "shed", ORIGIN)
+    lines.add_gap(5.0, 10.0, "shed", ORIGIN)
     lines.emit((), ORIGIN, live=True)
     assert Lines.from_dict(json.loads(json.dumps(lines.as_dict()))) == lines
 
@@ -239,4 +239,4 @@ def test_words_are_compared_without_case_and_punctuation() -> None:
     assert normalised("–") == ""
     assert normalised("År") != normalised("ar")
     assert normalised("12.30") == "1230"
-    assert joined(["a", "b"], None) == "a b"
+    assert join_words(["a", "b"], None) == "a b"

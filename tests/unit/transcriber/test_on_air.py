@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from tests.fakes import ScriptedEngine
-from transcriber.edition import fingerprint, glance
+from transcriber.edition import fingerprint, snapshot
 from transcriber.on_air import NoRoom, OnAir, Replaceable
 from wire.errors import ModelError
 from wire.metrics import TranscriberMetrics, exposition, model_languages
@@ -34,11 +34,11 @@ class Shelf:
         self.on_air = OnAir(
             self.first,
             TranscriberMetrics(self.registry),
-            loaded=glance(str(self.folder)),
-            glance=lambda: glance(str(self.folder)),
+            loaded=snapshot(str(self.folder)),
+            snapshot=lambda: snapshot(str(self.folder)),
             load=self.load,
             release=self.release,
-            look_every_s=0.01,
+            poll_interval_s=0.01,
         )
 
     def put(self, title: str) -> None:
@@ -60,9 +60,9 @@ class Shelf:
     def release(self) -> None:
         self.released += 1
 
-    def look(self, times: int = 2) -> None:
+    def poll(self, times: int = 2) -> None:
         for _ in range(times):
-            self.on_air.look()
+            self.on_air.poll()
 
     def changes(self, outcome: str) -> float:
         return self.registry.get_sample_value("undertext_transcriber_model_changes_total", {"outcome": outcome}) or 0.0
@@ -83,7 +83,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 
 def test_what_has_not_changed_is_loaded_once(shelf: Shelf) -> None:
-    shelf.look(5)
+    shelf.poll(5)
     assert shelf.on_air() is shelf.first
     assert shelf.tries == 0
     assert shelf.told() == {"old"}
@@ -91,22 +91,22 @@ def test_what_has_not_changed_is_loaded_once(shelf: Shelf) -> None:
 
 def test_a_new_model_is_taken_up_when_the_worker_asks(shelf: Shelf) -> None:
     shelf.put("new")
-    shelf.look()
+    shelf.poll()
     assert (shelf.told(), shelf.languages()) == ({"old"}, {"en", "sv"}), "it is loaded; the worker has not asked yet"
     assert shelf.on_air().title == "new"
     assert (shelf.told(), shelf.languages()) == ({"new"}, {"fi"})
     assert (shelf.changes("changed"), shelf.changes("refused"), shelf.released) == (1, 0, 1)
-    shelf.look(3)
+    shelf.poll(3)
     assert shelf.tries == 1
 
 
 def test_a_folder_that_still_changes_is_left_to_come_to_rest(shelf: Shelf) -> None:
     shelf.put("new")
-    shelf.look(1)
+    shelf.poll(1)
     (shelf.folder / "config.json").write_text("newer")
-    shelf.look(1)
+    shelf.poll(1)
     assert shelf.tries == 0
-    shelf.look(1)
+    shelf.poll(1)
     assert shelf.on_air().title == "newer"
 
 
@@ -114,10 +114,10 @@ def test_what_changes_while_it_is_loaded_is_not_taken_up(shelf: Shelf) -> None:
     """It may be half of one and half of the other."""
     shelf.put("new")
     shelf.before = lambda: shelf.put("newer")
-    shelf.look()
+    shelf.poll()
     assert shelf.on_air() is shelf.first
     shelf.before = lambda: None
-    shelf.look()
+    shelf.poll()
     assert shelf.on_air().title == "newer"
     assert shelf.changes("refused") == 0
 
@@ -125,16 +125,16 @@ def test_what_changes_while_it_is_loaded_is_not_taken_up(shelf: Shelf) -> None:
 def test_a_failure_while_the_folder_is_replaced_is_no_refusal(shelf: Shelf) -> None:
     shelf.put("broken")
     shelf.before = lambda: shelf.put("new")
-    shelf.look()
+    shelf.poll()
     shelf.before = lambda: None
-    shelf.look()
+    shelf.poll()
     assert shelf.on_air().title == "new"
     assert shelf.changes("refused") == 0
 
 
 def test_a_folder_that_is_away_for_a_moment_changes_nothing(shelf: Shelf) -> None:
     shutil.rmtree(shelf.folder)
-    shelf.look(3)
+    shelf.poll(3)
     assert shelf.on_air() is shelf.first
     assert shelf.changes("refused") == 0
 
@@ -149,30 +149,30 @@ def test_a_broken_model_is_refused_once(
 
     shelf.put("broken")
     shelf.before = fail
-    shelf.look(5)
+    shelf.poll(5)
     assert shelf.on_air() is shelf.first
     assert (shelf.tries, shelf.changes("refused"), shelf.told()) == (1, 1, {"old"})
     [complaint] = [record.message for record in caplog.records if record.levelname == "ERROR"]
     assert complaint.startswith("refused the new model, old stays on air: ")
     shelf.before = lambda: None
     shelf.put("new")
-    shelf.look()
+    shelf.poll()
     assert shelf.on_air().title == "new"
 
 
 def test_the_same_model_once_more_is_no_change(shelf: Shelf) -> None:
     shelf.put("old")
-    shelf.look(4)
+    shelf.poll(4)
     assert shelf.on_air() is shelf.first
     assert (shelf.tries, shelf.changes("changed")) == (1, 0)
 
 
 def test_what_is_not_taken_up_leaves_no_memory_behind(shelf: Shelf) -> None:
     shelf.put("old")
-    shelf.look()
+    shelf.poll()
     assert (shelf.tries, shelf.released) == (1, 1), "the same once more"
     shelf.put("broken")
-    shelf.look()
+    shelf.poll()
     assert (shelf.tries, shelf.released) == (2, 2), "a broken one"
 
 
@@ -183,7 +183,7 @@ def test_what_has_no_room_beside_the_one_on_air_takes_its_place(shelf: Shelf) ->
 
     shelf.put("new")
     shelf.before = full
-    shelf.look()
+    shelf.poll()
     assert shelf.first.places == [], "the batch in hand is decoded first"
     assert shelf.on_air().title == "new"
     assert shelf.first.places == ["left"]
@@ -196,10 +196,10 @@ def test_what_has_no_room_at_all_gives_the_place_back(shelf: Shelf) -> None:
 
     shelf.put("new")
     shelf.before = full
-    shelf.look()
+    shelf.poll()
     assert shelf.on_air() is shelf.first
     assert shelf.first.places == ["left", "came back"]
-    shelf.look(3)
+    shelf.poll(3)
     assert shelf.on_air() is shelf.first
     assert (shelf.tries, shelf.changes("refused"), shelf.told()) == (2, 1, {"old"})
 
@@ -228,11 +228,11 @@ def test_a_link_that_is_moved_is_another_model(tmp_path: Path) -> None:
         (tmp_path / name / "config.json").write_text("the same")
     link = tmp_path / "on-air"
     link.symlink_to("one")
-    before = glance(str(link))
+    before = snapshot(str(link))
     link.unlink()
     link.symlink_to("two")
-    assert None not in (before, glance(str(link)))
-    assert before != glance(str(link))
+    assert None not in (before, snapshot(str(link)))
+    assert before != snapshot(str(link))
 
 
 def test_a_fingerprint_is_of_what_recognises_and_of_nothing_else(tmp_path: Path) -> None:
@@ -246,4 +246,4 @@ def test_a_fingerprint_is_of_what_recognises_and_of_nothing_else(tmp_path: Path)
 
 
 def test_a_name_on_the_hub_is_not_watched() -> None:
-    assert glance("KBLab/kb-whisper-small") is None
+    assert snapshot("KBLab/kb-whisper-small") is None

@@ -133,7 +133,7 @@ def test_languages_are_those_that_transformers_detects(
 def test_timestamps_and_marks_are_no_text(model: Model) -> None:
     """A model that writes them all the same: they count neither as text nor as words."""
     engine = TransformersEngine(model)
-    engine._decode._never = torch.arange(3, model.tokens.end)  # leaves three tokens of text, and all others
+    engine._decode._suppressed = torch.arange(3, model.tokens.end)  # leaves three tokens of text, and all others
     found = [engine.transcribe([Utterance(noise(3.0, seed), "sv")])[0].likeliest for seed in range(4)]
     for hypothesis in found:
         assert "<|" not in hypothesis.text

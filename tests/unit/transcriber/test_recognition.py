@@ -186,7 +186,7 @@ def test_what_was_said_before_a_chunk_is_told_before_its_first_part_alone() -> N
         context_s=30.0,
         detect=by_half,
         turns=True,
-        remembers=True,
+        uses_prompts=True,
     )
     [chunk] = (
         dataclasses.replace(c, language=None, hot_words=("Umeå",))

@@ -14,7 +14,7 @@ from transcriber.rules import (
     COMPRESSION_RATIO,
     REMEMBERED,
     Reason,
-    Said,
+    SpokenText,
     compression_ratio,
     doubtful,
     judge,
@@ -63,7 +63,7 @@ TALK = [
 @pytest.mark.parametrize("text", TALK)
 def test_talk_is_believed(text: str) -> None:
     hypothesis = heard(text)
-    assert judge(hypothesis).believed is hypothesis
+    assert judge(hypothesis).accepted is hypothesis
     assert judge(hypothesis).reason is None
 
 
@@ -87,7 +87,7 @@ def test_whatever_is_said_once_slowly_and_surely_is_believed(text: str, log_prob
     said = list(dict.fromkeys(filter(str.isalnum, map(phrases.normalised, text.split()))))
     hypothesis = heard(" ".join(said), mean_log_probability=log_probability, no_speech_probability=silence)
     assume(compression_ratio(hypothesis.text) <= COMPRESSION_RATIO)  # a word of one letter alone repeats itself
-    assert judge(hypothesis).believed.words == hypothesis.words
+    assert judge(hypothesis).accepted.words == hypothesis.words
 
 
 # --- silence -----------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def test_whatever_is_said_once_slowly_and_surely_is_believed(text: str, log_prob
 def test_silence_needs_both_of_its_signs(no_speech: float, log_probability: float, reason: Reason | None) -> None:
     verdict = judge(heard(TALK[0], no_speech_probability=no_speech, mean_log_probability=log_probability))
     assert verdict.reason is reason
-    assert bool(verdict.believed.words) is (reason is None)
+    assert bool(verdict.accepted.words) is (reason is None)
 
 
 # --- loops --------------------------------------------------------------------------------------------
@@ -119,8 +119,8 @@ def test_silence_needs_both_of_its_signs(no_speech: float, log_probability: floa
 )
 def test_a_loop_is_cut_behind_its_first_round(text: str, left: str) -> None:
     verdict = judge(heard(text))
-    assert (verdict.believed.text, verdict.reason) == (left, Reason.LOOP)
-    assert [word.text for word in verdict.believed.words] == left.split()
+    assert (verdict.accepted.text, verdict.reason) == (left, Reason.LOOP)
+    assert [word.text for word in verdict.accepted.words] == left.split()
 
 
 @pytest.mark.parametrize(("word_s", "left"), [(0.07, 3), (0.3, 5)])
@@ -130,20 +130,20 @@ def test_an_echo_at_the_end_is_cut_unless_there_is_time_to_say_it(word_s: float,
     starts_s = [3.5, 4.3, 4.4, 4.5, 4.5 + word_s]
     words = tuple(Word(text, at_s, at_s + word_s, 0.9) for text, at_s in zip(texts, starts_s, strict=True))
     verdict = judge(Hypothesis(words=words, text=" ".join(texts), language="sv", tokens=9))
-    assert [word.text for word in verdict.believed.words] == texts[:left]
+    assert [word.text for word in verdict.accepted.words] == texts[:left]
     assert (verdict.reason is Reason.LOOP) == (left < len(texts))
 
 
 @pytest.mark.parametrize("doubt", DOUBTS)
 def test_a_text_that_is_one_loop_is_rejected_in_doubt(doubt: dict[str, object]) -> None:
     verdict = judge(heard("Thank you, Mr. President, " * 5, **doubt))
-    assert (verdict.believed.words, verdict.believed.text, verdict.reason) == ((), "", Reason.LOOP)
+    assert (verdict.accepted.words, verdict.accepted.text, verdict.reason) == ((), "", Reason.LOOP)
 
 
 def test_what_was_said_before_a_loop_stays_though_the_loop_ran_into_the_cap() -> None:
     text = "Här är nyheterna. " + "och så vidare " * 40
     verdict = judge(heard(text, word_s=0.04, truncated=True))
-    assert (verdict.believed.text, verdict.reason) == ("Här är nyheterna. och så vidare", Reason.LOOP)
+    assert (verdict.accepted.text, verdict.reason) == ("Här är nyheterna. och så vidare", Reason.LOOP)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_what_was_said_before_a_loop_stays_though_the_loop_ran_into_the_cap() ->
 def test_a_guess_before_a_loop_goes_with_it(confidence: float | None, left: str) -> None:
     hypothesis = heard("Här är det. " + "och så vidare " * 40, word_s=0.04, truncated=True)
     words = tuple(replace(word, confidence=confidence) for word in hypothesis.words)
-    assert judge(replace(hypothesis, words=words)).believed.text == left
+    assert judge(replace(hypothesis, words=words)).accepted.text == left
 
 
 @given(
@@ -235,20 +235,20 @@ def test_a_known_phrase_is_rejected_in_doubt(text: str, doubt: dict[str, object]
     ],
 )
 def test_what_only_begins_like_a_phrase_is_none(text: str) -> None:
-    assert not phrases.known(text)
+    assert not phrases.is_known(text)
 
 
 @pytest.mark.parametrize(
     "text", ["[Music]", "(applåder)", " [Musik] (skratt) ", "*suckar*", "♪", "♪ ♪", "[Music].", "..."]
 )
 def test_descriptions_of_sounds_are_not_speech(text: str) -> None:
-    assert phrases.describes(text)
+    assert phrases.is_description(text)
     assert judge(heard(text)).reason is Reason.DESCRIPTION
 
 
 @pytest.mark.parametrize("text", ["[Music] Good morning.", "Good (very good) morning", "♪ sjung ♪", "Musik"])
 def test_descriptions_beside_speech_are_left_alone(text: str) -> None:
-    assert not phrases.describes(text)
+    assert not phrases.is_description(text)
 
 
 # --- what the source said before -------------------------------------------------------------------------
@@ -268,7 +268,7 @@ def test_a_text_repeats_what_was_said_at_another_time() -> None:
 
 
 def test_only_the_newest_texts_are_remembered_each_once() -> None:
-    before: list[Said] = []
+    before: list[SpokenText] = []
     for n, text in enumerate(["a", "b", "c", "b", "d"]):
         before = remember(heard(text, start_s=float(n)).words, before)
     assert [(said.text, said.start_s) for said in before] == [("c", 2.0), ("b", 3.0), ("d", 4.0)]

@@ -17,7 +17,7 @@ from tests.unit.transcriber.seams import (
     LEAD_S,
     MICROPHONE,
     STATION,
-    Listener,
+    SeamDriver,
     outcome,
     part,
     words_of,
@@ -85,7 +85,7 @@ def test_every_word_comes_out_once_and_in_order_whoever_finishes_first(
     outcomes = windows(words, 0.0, False, rng)
     deliveries = outcomes + rng.choices(outcomes, k=3)
     rng.shuffle(deliveries)
-    assert Listener(policy).hear(*deliveries).words == [w.text for w in words]
+    assert SeamDriver(policy).feed(*deliveries).words == [w.text for w in words]
 
 
 @EXAMPLES
@@ -93,14 +93,14 @@ def test_every_word_comes_out_once_and_in_order_whoever_finishes_first(
 def test_word_times_may_be_a_little_off(words: list[Word], seed: int) -> None:
     words = told_apart(words, 1.0)
     outcomes = windows(words, 0.2, False, random.Random(seed))
-    assert Listener().hear(*outcomes).words == [w.text for w in words]
+    assert SeamDriver().feed(*outcomes).words == [w.text for w in words]
 
 
 @EXAMPLES
 @given(words=speech(), seed=st.integers(0, 1_000_000))
 def test_what_a_recogniser_invents_for_cut_words_is_dropped(words: list[Word], seed: int) -> None:
     outcomes = windows(words, 0.0, True, random.Random(seed))
-    assert Listener().hear(*outcomes).words == [w.text for w in words]
+    assert SeamDriver().feed(*outcomes).words == [w.text for w in words]
 
 
 @EXAMPLES
@@ -111,7 +111,7 @@ def test_everything_at_once(words: list[Word], seed: int) -> None:
     outcomes = windows(words, 0.1, True, rng)
     deliveries = outcomes + rng.choices(outcomes, k=3)
     rng.shuffle(deliveries)
-    assert Listener(JOB).hear(*deliveries).words == [w.text for w in words]
+    assert SeamDriver(JOB).feed(*deliveries).words == [w.text for w in words]
 
 
 @EXAMPLES
@@ -124,9 +124,9 @@ def test_whatever_is_heard_final_captions_stay(words: list[Word], seed: int) -> 
         for o in windows(words, 1.0, True, rng)
     ]
     rng.shuffle(outcomes)
-    listener = Listener(MICROPHONE).hear(*outcomes)
-    assert listener.finished
-    assert all(caption.final for caption in listener.shown)
+    driver = SeamDriver(MICROPHONE).feed(*outcomes)
+    assert driver.finished
+    assert all(caption.final for caption in driver.shown)
 
 
 @st.composite
@@ -170,11 +170,11 @@ def test_where_languages_come_in_turn_every_word_comes_once_and_in_order(
 ) -> None:
     rng = random.Random(seed)
     outcomes = heard_in_turn(words, rng)
-    assert Listener(policy).hear(*outcomes).words == [w.text for w, _ in words]
+    assert SeamDriver(policy).feed(*outcomes).words == [w.text for w, _ in words]
     deliveries = outcomes[1:] + rng.choices(outcomes, k=2)
     rng.shuffle(deliveries)
-    listener = Listener(policy).hear(outcomes[0], *deliveries)
-    assert listener.words == [w.text for w, _ in words]
+    driver = SeamDriver(policy).feed(outcomes[0], *deliveries)
+    assert driver.words == [w.text for w, _ in words]
     told = {w.text: code for w, code in words}
-    wrong = sum(told[w.text] != c.language for c in listener.shown for w in c.words)
+    wrong = sum(told[w.text] != c.language for c in driver.shown for w in c.words)
     assert wrong <= 4 * len(outcomes), "but a few words at a chunk's edge stand in their own language"

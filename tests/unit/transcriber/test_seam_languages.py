@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.transcriber.seams import EXAMPLES, JOB, MICROPHONE, Listener, outcome, part, spoken, word
+from tests.unit.transcriber.seams import EXAMPLES, JOB, MICROPHONE, SeamDriver, outcome, part, spoken, word
 from transcriber.outcome import Outcome, Part, Reading
 from transcriber.policy import Policy
 from wire.messages import Word
@@ -20,46 +20,46 @@ def in_turn(*english: float) -> list[Outcome]:
     return [*(spoken(seq, p) for seq, p in enumerate(english)), outcome(len(english), last=True)]
 
 
-def heard_in(listener: Listener) -> list[str]:
+def heard_in(driver: SeamDriver) -> list[str]:
     """The language of each chunk's words, as they are spelled; checked against what the captions say."""
-    for caption in listener.shown:
+    for caption in driver.shown:
         assert {w.text[:2] for w in caption.words} <= {caption.language}
-    found = {int(w.text[2:].split(".")[0]): w.text[:2] for caption in listener.shown for w in caption.words}
+    found = {int(w.text[2:].split(".")[0]): w.text[:2] for caption in driver.shown for w in caption.words}
     return [found[seq] for seq in sorted(found)]
 
 
 def test_a_chunk_in_doubt_is_taken_in_the_language_that_is_voted_for() -> None:
-    listener = Listener(JOB).hear(*in_turn(0.1, 0.1, 0.7, 0.2))
-    assert heard_in(listener) == ["sv"] * 4
+    driver = SeamDriver(JOB).feed(*in_turn(0.1, 0.1, 0.7, 0.2))
+    assert heard_in(driver) == ["sv"] * 4
 
 
 def test_a_chunk_that_is_certainly_in_another_language_is_taken_in_its_own() -> None:
-    listener = Listener(JOB).hear(*in_turn(0.0, 0.0, 1.0, 0.0))
-    assert heard_in(listener) == ["sv", "sv", "en", "sv"]
+    driver = SeamDriver(JOB).feed(*in_turn(0.0, 0.0, 1.0, 0.0))
+    assert heard_in(driver) == ["sv", "sv", "en", "sv"]
 
 
 def test_a_few_words_are_kept_and_do_not_change_what_captions_say() -> None:
     chunks = [spoken(0, 0.0), spoken(1, 1.0, n_words=2), spoken(2, 0.0), outcome(3, last=True)]
-    listener = Listener(JOB).hear(*chunks)
-    assert {w[:2] for w in listener.words} == {"sv", "en"}
-    assert {caption.language for caption in listener.shown} == {"sv"}
+    driver = SeamDriver(JOB).feed(*chunks)
+    assert {w[:2] for w in driver.words} == {"sv", "en"}
+    assert {caption.language for caption in driver.shown} == {"sv"}
 
 
 def test_a_programme_that_turns_is_followed_within_three_chunks_however_much_it_is_in_doubt() -> None:
-    assert heard_in(Listener(JOB).hear(*in_turn(*[0.1] * 6, *[0.8] * 4))) == ["sv"] * 7 + ["en"] * 3
+    assert heard_in(SeamDriver(JOB).feed(*in_turn(*[0.1] * 6, *[0.8] * 4))) == ["sv"] * 7 + ["en"] * 3
 
 
 def test_what_is_rejected_does_not_vote_and_where_nothing_is_said_nothing_changes() -> None:
     unheard = [outcome(seq, parts=(part((), "en", 1.0),)) for seq in range(1, 6)]
-    listener = Listener(JOB).hear(spoken(0, 0.0), *unheard, spoken(6, 0.5), outcome(7, last=True))
-    assert heard_in(listener) == ["sv", "sv"]
+    driver = SeamDriver(JOB).feed(spoken(0, 0.0), *unheard, spoken(6, 0.5), outcome(7, last=True))
+    assert heard_in(driver) == ["sv", "sv"]
 
 
 def test_a_hypothesis_that_was_rejected_is_not_replaced_by_one_in_another_language() -> None:
     [heard] = spoken(2, 0.6).parts
     doubtful = outcome(2, parts=(replace(heard, readings={**heard.readings, "sv": Reading((), "sv")}),))
-    listener = Listener(JOB).hear(spoken(0, 0.0), spoken(1, 0.0), doubtful, outcome(3, last=True))
-    assert heard_in(listener) == ["sv", "sv"]
+    driver = SeamDriver(JOB).feed(spoken(0, 0.0), spoken(1, 0.0), doubtful, outcome(3, last=True))
+    assert heard_in(driver) == ["sv", "sv"]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_a_recogniser_was_by_far_surer_of_in_another_language_counts_unless
     guess = Reading(tuple(Word(f"sv{n}", 11 + 0.5 * n, 11.3 + 0.5 * n, confidence) for n in range(4)), "sv")
     sure = Reading(tuple(Word(f"en{n}", 11 + 0.5 * n, 11.3 + 0.5 * n, 0.9) for n in range(words)), "en")
     doubted = outcome(2, parts=(Part({"sv": guess, "en": sure}, {"sv": 0.9, "en": 0.1}),))
-    shown = Listener(JOB).hear(spoken(0, 0.0), spoken(1, 0.0), doubted, outcome(3, last=True)).shown
+    shown = SeamDriver(JOB).feed(spoken(0, 0.0), spoken(1, 0.0), doubted, outcome(3, last=True)).shown
     assert {caption.language for caption in shown if caption.start_s > 10.9} == {expected}
 
 
@@ -81,7 +81,7 @@ def test_a_translation_is_english_whatever_is_spoken() -> None:
     heard, said = Reading((word("yes", 1.0),), "en"), Reading((word("no", 6.0),), "en")
     first, second = Part({"sv": heard}, {"sv": 0.9, "en": 0.1}), Part({"sv": said, "en": said}, {"sv": 0.6, "en": 0.4})
     chunks = [outcome(0, parts=(first,)), outcome(1, parts=(second,)), outcome(2, last=True)]
-    assert {c.language for c in Listener(JOB).hear(*chunks).shown} == {"en"}
+    assert {c.language for c in SeamDriver(JOB).feed(*chunks).shown} == {"en"}
 
 
 @EXAMPLES
@@ -94,11 +94,11 @@ def test_whoever_finishes_first_the_language_is_the_same(english: list[float], s
     rng = random.Random(seed)
     chunks = [spoken(seq, p, rng.randint(0, 7)) for seq, p in enumerate(english)]
     chunks[-1] = replace(chunks[-1], last=True)
-    one = Listener(policy).hear(*chunks)
+    one = SeamDriver(policy).feed(*chunks)
     deliveries = chunks + rng.choices(chunks, k=3)
     rng.shuffle(deliveries)
-    several = Listener(policy).hear(*deliveries)
+    several = SeamDriver(policy).feed(*deliveries)
     one_by_one, at_once = (
-        [replace(c, revision=0, captured_s=0.0) for c in listener.shown if c.text] for listener in (one, several)
+        [replace(c, revision=0, captured_s=0.0) for c in driver.shown if c.text] for driver in (one, several)
     )
     assert one_by_one == at_once

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.unit.transcriber.seams import JOB, MICROPHONE, STATION, Listener, again, numbered, outcome, word
+from tests.unit.transcriber.seams import JOB, MICROPHONE, STATION, SeamDriver, again, numbered, outcome, word
 from transcriber.policy import Policy
 from transcriber.seam import advance
 from transcriber.source_state import PATIENCE_S
@@ -15,53 +15,53 @@ from wire.messages import Content
 
 def test_a_chunk_that_comes_too_early_waits_for_those_before_it() -> None:
     first, second, third = numbered(3)
-    listener = Listener().hear(third, second)
-    assert listener.captions == []
-    assert listener.hear(first).words == ["0.", "1.", "2."]
+    driver = SeamDriver().feed(third, second)
+    assert driver.captions == []
+    assert driver.feed(first).words == ["0.", "1.", "2."]
 
 
 def test_a_chunk_that_comes_twice_changes_nothing() -> None:
     first, second, third = numbered(3)
-    listener = Listener().hear(first, third)
-    assert advance(listener.state, first, STATION, 0.0) is None
-    assert advance(listener.state, third, STATION, 0.0) is None
-    listener.hear(second)
-    assert all(advance(listener.state, late, STATION, 0.0) is None for late in (first, second, third))
+    driver = SeamDriver().feed(first, third)
+    assert advance(driver.state, first, STATION, 0.0) is None
+    assert advance(driver.state, third, STATION, 0.0) is None
+    driver.feed(second)
+    assert all(advance(driver.state, late, STATION, 0.0) is None for late in (first, second, third))
 
 
 def test_a_live_hole_is_declared_lost_when_what_is_behind_it_has_waited_enough() -> None:
     chunks = numbered(40)
-    listener = Listener(Policy("stations/demo", max_lag_s=60.0)).hear(*chunks[:3], *chunks[4:30])
-    listener.wait(59.0).hear(chunks[30])
-    assert listener.words == ["0.", "1.", "2."], "minutes of audio behind it are no reason: there is a backlog"
-    listener.wait(1.0).hear(chunks[31])
-    gap = next(c for c in listener.shown if c.content is Content.GAP)
+    driver = SeamDriver(Policy("stations/demo", max_lag_s=60.0)).feed(*chunks[:3], *chunks[4:30])
+    driver.wait(59.0).feed(chunks[30])
+    assert driver.words == ["0.", "1.", "2."], "minutes of audio behind it are no reason: there is a backlog"
+    driver.wait(1.0).feed(chunks[31])
+    gap = next(c for c in driver.shown if c.content is Content.GAP)
     assert (gap.start_s, gap.end_s, gap.reason, gap.final) == (15.0, 20.0, "lost", True)
-    assert listener.words == [f"{n}." for n in range(32) if n != 3]
-    assert advance(listener.state, chunks[3], STATION, 0.0) is None, "the straggler comes too late"
+    assert driver.words == [f"{n}." for n in range(32) if n != 3]
+    assert advance(driver.state, chunks[3], STATION, 0.0) is None, "the straggler comes too late"
 
 
 def test_a_job_waits_for_its_hole() -> None:
     chunks = numbered(40)
-    listener = Listener(JOB).hear(*chunks[1:])
-    assert listener.captions == []
-    assert listener.hear(chunks[0]).words == [f"{n}." for n in range(40)]
+    driver = SeamDriver(JOB).feed(*chunks[1:])
+    assert driver.captions == []
+    assert driver.feed(chunks[0]).words == [f"{n}." for n in range(40)]
 
 
 def test_a_source_whose_state_is_lost_goes_on_where_it_is() -> None:
     chunks = numbered(60)
-    listener = Listener().hear(*chunks[50:52])
-    assert listener.captions == [], "another worker may still have an earlier one"
-    assert listener.wait(PATIENCE_S).hear(chunks[52]).words == ["50.", "51.", "52."]
-    assert all(c.content is Content.SPEECH for c in listener.shown)
+    driver = SeamDriver().feed(*chunks[50:52])
+    assert driver.captions == [], "another worker may still have an earlier one"
+    assert driver.wait(PATIENCE_S).feed(chunks[52]).words == ["50.", "51.", "52."]
+    assert all(c.content is Content.SPEECH for c in driver.shown)
 
 
 def test_chunks_missing_at_the_beginning_of_an_epoch_leave_a_gap() -> None:
     old = [outcome(0, [word("Hej.", 1.0)], last=True)]
-    listener = Listener().hear(*old, *again(numbered(20))[2:14]).wait(60.0).hear(*again(numbered(20))[14:15])
-    gap = listener.shown[1]
+    driver = SeamDriver().feed(*old, *again(numbered(20))[2:14]).wait(60.0).feed(*again(numbered(20))[14:15])
+    gap = driver.shown[1]
     assert (gap.content, gap.start_s, gap.end_s, gap.reason) == (Content.GAP, 5.0, 110.0, "lost")
-    assert listener.words[:2] == ["Hej.", "2."]
+    assert driver.words[:2] == ["Hej.", "2."]
 
 
 def test_progress_tells_how_far_the_source_is_captioned() -> None:
@@ -82,49 +82,49 @@ def test_progress_tells_how_far_the_source_is_captioned() -> None:
 
 def test_a_new_epoch_settles_the_old_one_and_counts_captions_on() -> None:
     old = [outcome(0, [word("Vi", 4.3), word("kommer", 4.6)], last=True)]
-    listener = Listener().hear(*old, *again(numbered(1), after_s=5.0))
-    assert [(c.id, c.epoch, c.text, c.final) for c in listener.shown] == [
+    driver = SeamDriver().feed(*old, *again(numbered(1), after_s=5.0))
+    assert [(c.id, c.epoch, c.text, c.final) for c in driver.shown] == [
         (1, 1, "Vi kommer", True),
         (2, 2, "0.", True),
     ]
-    assert not listener.finished, "a station goes on"
+    assert not driver.finished, "a station goes on"
 
 
 def test_what_came_of_no_epoch_is_a_gap() -> None:
     old = [outcome(0, [word("Vi", 4.3), word("kommer", 4.6)], last=True)]
-    listener = Listener().hear(*old, *again(numbered(1)))
-    assert [(c.id, c.content, c.start_s, c.end_s, c.reason, c.text, c.final) for c in listener.shown[1:]] == [
+    driver = SeamDriver().feed(*old, *again(numbered(1)))
+    assert [(c.id, c.content, c.start_s, c.end_s, c.reason, c.text, c.final) for c in driver.shown[1:]] == [
         (2, Content.GAP, 5.0, 100.0, "away", "", True),
         (3, Content.SPEECH, 102.5, 102.8, "", "0.", True),
     ]
     for quiet in (Content.SILENCE, Content.MUSIC):
         silent = [replace(o, content=quiet, parts=()) for o in again(numbered(1))]
-        assert Listener().hear(*old, *silent).shown[1].final, "it waits for no speech"
+        assert SeamDriver().feed(*old, *silent).shown[1].final, "it waits for no speech"
     lost = [replace(o, content=Content.GAP, reason="shed", parts=()) for o in again(numbered(1))]
-    assert [c.reason for c in Listener().hear(*old, *lost).shown[1:]] == ["away", "shed"]
+    assert [c.reason for c in SeamDriver().feed(*old, *lost).shown[1:]] == ["away", "shed"]
 
 
 def test_epochs_that_meet_or_overlap_leave_no_gap() -> None:
     old = [outcome(0, [word("Hej.", 1.0)], last=True)]
     for after_s in (2.0, 5.0, 6.0):  # a server repeats what it had buffered; two clocks differ a little
-        listener = Listener().hear(*old, *again(numbered(1), after_s=after_s))
-        assert [c.content for c in listener.shown] == [Content.SPEECH] * 2
-    assert not [c for c in Listener().hear(*again(numbered(2), epoch=7)).shown if c.reason], "the first one seen"
+        driver = SeamDriver().feed(*old, *again(numbered(1), after_s=after_s))
+        assert [c.content for c in driver.shown] == [Content.SPEECH] * 2
+    assert not [c for c in SeamDriver().feed(*again(numbered(2), epoch=7)).shown if c.reason], "the first one seen"
 
 
 def test_a_new_epoch_that_overtakes_the_old_ones_end_waits_for_it() -> None:
     first, second, third = numbered(3)
     third = replace(third, last=True)
-    listener = Listener().hear(first, *again(numbered(2)), third)
-    assert listener.words == ["0."]
-    assert listener.hear(second).words == ["0.", "1.", "2.", "0.", "1."]
+    driver = SeamDriver().feed(first, *again(numbered(2)), third)
+    assert driver.words == ["0."]
+    assert driver.feed(second).words == ["0.", "1.", "2.", "0.", "1."]
 
 
 def test_an_epoch_that_never_ended_is_given_up() -> None:
     new = again(numbered(6))
-    listener = Listener().hear(*numbered(2), *new[:4]).wait(PATIENCE_S - 1).hear(new[4])
-    assert listener.words == ["0.", "1."]
-    assert listener.wait(1.0).hear(new[5]).words == ["0.", "1.", *(f"{n}." for n in range(6))]
+    driver = SeamDriver().feed(*numbered(2), *new[:4]).wait(PATIENCE_S - 1).feed(new[4])
+    assert driver.words == ["0.", "1."]
+    assert driver.wait(1.0).feed(new[5]).words == ["0.", "1.", *(f"{n}." for n in range(6))]
 
 
 def test_the_last_chunk_of_a_source_waits_for_no_epoch_that_never_ended() -> None:
@@ -132,10 +132,10 @@ def test_the_last_chunk_of_a_source_waits_for_no_epoch_that_never_ended() -> Non
     for last in (1, 2):
         new = again(numbered(last))
         end = outcome(last, epoch=2, start_s=120.0, end_s=120.0, lead_s=0.0, parts=(), last=True)
-        listener = Listener(MICROPHONE).hear(outcome(0, [word("Slut", 4.5)]), *new, end)
-        assert listener.words == ["Slut", *(f"{n}." for n in range(last))]
-        assert listener.finished
-        assert all(caption.final for caption in listener.shown)
+        driver = SeamDriver(MICROPHONE).feed(outcome(0, [word("Slut", 4.5)]), *new, end)
+        assert driver.words == ["Slut", *(f"{n}." for n in range(last))]
+        assert driver.finished
+        assert all(caption.final for caption in driver.shown)
 
 
 def test_an_epoch_is_as_long_as_the_next_one_says() -> None:
@@ -143,41 +143,41 @@ def test_an_epoch_is_as_long_as_the_next_one_says() -> None:
     begin, *more = again(numbered(2))
     begin = replace(begin, follows=(1, 2))
     end = outcome(2, epoch=2, start_s=120.0, end_s=120.0, lead_s=0.0, parts=(), last=True)
-    assert Listener().hear(first, second, begin).words == ["0.", "1.", "0."], "nothing is waited for"
-    listener = Listener(MICROPHONE).hear(first, begin, *more, end)
-    assert listener.words == ["0."]
-    assert listener.hear(second, third).words == ["0.", "1.", "0.", "1."], "what is queued is not given up"
-    assert listener.finished
-    assert Listener(MICROPHONE).hear(*more, end, begin, second, first).words == ["0.", "1."]
+    assert SeamDriver().feed(first, second, begin).words == ["0.", "1.", "0."], "nothing is waited for"
+    driver = SeamDriver(MICROPHONE).feed(first, begin, *more, end)
+    assert driver.words == ["0."]
+    assert driver.feed(second, third).words == ["0.", "1.", "0.", "1."], "what is queued is not given up"
+    assert driver.finished
+    assert SeamDriver(MICROPHONE).feed(*more, end, begin, second, first).words == ["0.", "1."]
 
 
 def test_an_epoch_that_is_overtaken_whole_is_not_given_up_for_the_end_of_the_one_before() -> None:
     (first,), (second,), (third,) = (numbered(1), again(numbered(1)), again(numbered(1), epoch=3, after_s=200.0))
     first, second = replace(first, last=True), replace(second, follows=(1, 1))
-    listener = Listener().hear(first, replace(third, follows=(2, 1)))
-    assert listener.words == ["0."]
-    assert listener.hear(second).words == ["0.", "0.", "0."]
+    driver = SeamDriver().feed(first, replace(third, follows=(2, 1)))
+    assert driver.words == ["0."]
+    assert driver.feed(second).words == ["0.", "0.", "0."]
 
 
 def test_late_chunks_of_an_old_epoch_are_ignored() -> None:
     first, second = numbered(2)
-    listener = Listener().hear(replace(first, last=True), *again(numbered(1)))
-    assert advance(listener.state, second, STATION, 0.0) is None
+    driver = SeamDriver().feed(replace(first, last=True), *again(numbered(1)))
+    assert advance(driver.state, second, STATION, 0.0) is None
 
 
 def test_a_source_first_seen_in_a_later_epoch_starts_there() -> None:
-    assert Listener().hear(*again(numbered(1), epoch=7)).words == ["0."]
+    assert SeamDriver().feed(*again(numbered(1), epoch=7)).words == ["0."]
 
 
 def test_jobs_and_microphones_finish_with_their_last_chunk() -> None:
     for policy in (JOB, MICROPHONE):
-        listener = Listener(policy).hear(*numbered(1), outcome(1, [word("Slut", 9.5)], last=True))
-        assert listener.finished
-        assert [(c.text, c.final) for c in listener.shown] == [("0.", True), ("Slut", True)]
-        assert advance(listener.state, outcome(2), policy, 0.0) is None
+        driver = SeamDriver(policy).feed(*numbered(1), outcome(1, [word("Slut", 9.5)], last=True))
+        assert driver.finished
+        assert [(c.text, c.final) for c in driver.shown] == [("0.", True), ("Slut", True)]
+        assert advance(driver.state, outcome(2), policy, 0.0) is None
 
 
 def test_an_end_mark_without_audio_settles_everything() -> None:
     end = replace(outcome(1, last=True), start_s=5.0, end_s=5.0, lead_s=0.0)
-    listener = Listener(MICROPHONE).hear(outcome(0, [word("Slut", 4.5)]), end)
-    assert [(c.text, c.final) for c in listener.shown] == [("Slut", True)]
+    driver = SeamDriver(MICROPHONE).feed(outcome(0, [word("Slut", 4.5)]), end)
+    assert [(c.text, c.final) for c in driver.shown] == [("Slut", True)]

@@ -14,7 +14,7 @@ from tests.unit.transcriber.seams import (
     EXAMPLES,
     MICROPHONE,
     STATION,
-    Listener,
+    SeamDriver,
     in_parts,
     outcome,
     part,
@@ -28,13 +28,13 @@ from transcriber.seam import preview
 from wire.messages import Caption, Word
 
 
-class Reader(Listener):
+class Reader(SeamDriver):
     """Somebody who reads along."""
 
     @property
-    def late(self) -> Listener:
+    def late(self) -> SeamDriver:
         """Somebody who comes now, and is told what is in the log."""
-        other = Listener(self.policy)
+        other = SeamDriver(self.policy)
         other.captions = [caption for caption in self.captions if caption not in self.ahead]
         return other
 
@@ -67,20 +67,20 @@ def test_words_are_shown_before_their_chunk_is_whole_but_for_one_that_may_be_cut
     reader = Reader()
     assert [c.text for c in reader.read(partial(0, 1.25, [word("God", 0.2), word("mor", 1.0)]))] == ["God"]
     assert [c.text for c in reader.read(partial(0, 2.5, [word("God", 0.2), word("morgon", 1.0)]))] == ["God morgon"]
-    reader.hear(outcome(0, [word("God", 0.2), word("morgon.", 1.0)]))
+    reader.feed(outcome(0, [word("God", 0.2), word("morgon.", 1.0)]))
     assert reader.text == "God morgon."
 
 
 def test_what_the_whole_chunk_does_not_have_is_withdrawn() -> None:
     reader = Reader()
     reader.read(partial(0, 2.5, [word("brus", 0.5)]))
-    reader.hear(outcome(0))
+    reader.feed(outcome(0))
     assert reader.text == ""
 
 
 def test_a_later_chunk_goes_on_behind_what_is_provisional() -> None:
     reader = Reader()
-    reader.hear(outcome(0, [word("ett", 3.0), word("två", 4.5)]))
+    reader.feed(outcome(0, [word("ett", 3.0), word("två", 4.5)]))
     reader.read(partial(1, 1.25, [word("två", 4.5), word("tre", 5.3)]))
     assert reader.text == "ett två tre"
 
@@ -88,7 +88,7 @@ def test_a_later_chunk_goes_on_behind_what_is_provisional() -> None:
 def test_one_that_comes_too_late_or_too_early_or_behind_a_longer_one_shows_nothing() -> None:
     reader = Reader()
     assert not reader.read(partial(1, 1.25, [word("ett", 5.3)])), "what comes before it is not known yet"
-    reader.hear(outcome(0, [word("noll", 2.0)]))
+    reader.feed(outcome(0, [word("noll", 2.0)]))
     assert not reader.read(partial(0, 2.5, [word("noll", 2.0)]))
     assert not reader.read(partial(2, 1.25, [word("två", 10.3)]))
     assert reader.read(partial(1, 2.5, [word("ett", 5.3), word("och", 6.3)]))
@@ -98,16 +98,16 @@ def test_one_that_comes_too_late_or_too_early_or_behind_a_longer_one_shows_nothi
 
 def test_a_clock_that_is_set_back_by_a_reconnection_hides_nothing() -> None:
     reader = Reader()
-    reader.hear(outcome(0, [word("noll", 2.0)]))
+    reader.feed(outcome(0, [word("noll", 2.0)]))
     reader.read(partial(1, 4.0, [word("ett", 5.3)]))
-    reader.hear(outcome(1, [word("ett", 5.3)], last=True))
-    reader.hear(outcome(0, [word("två", 1.5)], epoch=2, start_s=0.5, end_s=5.5))
+    reader.feed(outcome(1, [word("ett", 5.3)], last=True))
+    reader.feed(outcome(0, [word("två", 1.5)], epoch=2, start_s=0.5, end_s=5.5))
     assert reader.read(partial(1, 1.5, [word("tre", 5.7)], epoch=2, start_s=5.5))
 
 
 def test_another_language_waits_until_the_chunk_is_whole() -> None:
     reader = Reader()
-    reader.hear(outcome(0, parts=(part([word("hej", 2.0)], "sv", 0.99),)))
+    reader.feed(outcome(0, parts=(part([word("hej", 2.0)], "sv", 0.99),)))
     english = (part([word("now", 5.3), word("the", 5.8), word("news", 6.2)], "en", 0.99),)
     state = reader.state
     assert not reader.read(partial(1, 2.5, (), parts=english))
@@ -118,14 +118,14 @@ def test_another_language_waits_until_the_chunk_is_whole() -> None:
 @given(words=speech(), seed=st.integers(0, 1_000_000), policy=st.sampled_from([STATION, MICROPHONE]))
 def test_what_becomes_final_is_what_it_had_been_without(words: list[Word], seed: int, policy: Policy) -> None:
     rng = random.Random(seed)
-    whole, plain, reader = windows(words, 0.2, True, rng), Listener(policy), Reader(policy)
+    whole, plain, reader = windows(words, 0.2, True, rng), SeamDriver(policy), Reader(policy)
     for one in whole:
         for _ in range(rng.randrange(4)):
             length_s = rng.uniform(0.5, CHUNK_S)
             heard = [w for w in words_of(one) if w.end_s < one.start_s + length_s and rng.random() < 0.9]
             reader.read(partial(one.seq, length_s, heard, lead_s=one.lead_s))
-        plain.hear(one)
-        reader.hear(one)
+        plain.feed(one)
+        reader.feed(one)
     assert [replace(c, revision=0) for c in reader.captions if c.final and c.text] == [
         replace(c, revision=0) for c in plain.captions if c.final and c.text
     ]
@@ -136,12 +136,12 @@ def test_what_was_shown_ahead_is_logged_with_the_chunk_even_if_that_changes_noth
     reader = Reader()
     words = [word("ett", 0.5), word("två", 4.2)]
     reader.read(partial(0, 4.9, words))
-    reader.hear(outcome(0, words))
+    reader.feed(outcome(0, words))
     assert reader.late.text == reader.text == "ett två"
 
 
 def test_who_begins_to_read_between_two_partial_chunks_misses_no_line() -> None:
-    reader, late = Reader(), Listener()
+    reader, late = Reader(), SeamDriver()
     reader.read(partial(0, 2.5, [word("Ett.", 0.5), word("Två.", 1.8)]))
     late.captions = reader.read(partial(0, 3.75, [word("Ett.", 0.5), word("Två.", 1.8), word("Tre.", 3.0)]))
     assert late.text == reader.text == "Ett. Två. Tre."
@@ -149,23 +149,23 @@ def test_who_begins_to_read_between_two_partial_chunks_misses_no_line() -> None:
 
 def test_what_was_shown_ahead_stays_while_its_chunk_is_missing_and_the_next_one_is_there() -> None:
     reader = Reader()
-    reader.hear(outcome(0, [word("noll", 2.0)]))
+    reader.feed(outcome(0, [word("noll", 2.0)]))
     reader.read(partial(1, 3.75, [word("ett", 5.5), word("två", 7.0)]))
-    reader.hear(outcome(2, [word("tre", 12.0)]))
+    reader.feed(outcome(2, [word("tre", 12.0)]))
     assert reader.text == "noll ett två"
-    reader.hear(outcome(1, [word("ett", 5.5), word("två", 7.0)]))
+    reader.feed(outcome(1, [word("ett", 5.5), word("två", 7.0)]))
     assert reader.text == "noll ett två tre"
 
 
 def test_words_before_a_turn_are_not_hidden_by_it() -> None:
     reader, turning = Reader(), in_parts(0, ("sv", 0.5, 3), ("en", 2.5, 3))
     assert not reader.read(partial(0, 4.9, (), parts=turning.parts))
-    assert reader.hear(turning).text.split()[0] == "sv@0.5"
+    assert reader.feed(turning).text.split()[0] == "sv@0.5"
 
 
 def test_words_at_the_end_of_the_chunk_before_stay_however_short_the_next_one_is_so_far() -> None:
     reader = Reader()
     words = [word("ett", 4.1), word("två", 4.65, 5.0)]
-    reader.hear(outcome(0, words))
+    reader.feed(outcome(0, words))
     reader.read(partial(1, 0.25, words))
     assert reader.text == "ett två"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.transcriber.seams import JOB, Listener, in_parts, outcome, part, word
+from tests.unit.transcriber.seams import JOB, SeamDriver, in_parts, outcome, part, word
 from transcriber.outcome import Part
 from wire.messages import Word
 
@@ -14,8 +14,8 @@ from wire.messages import Word
 def test_words_before_a_turn_stay_in_their_language_and_end_their_line() -> None:
     first = outcome(0, parts=(part([word("Hej", 3.2), word("då", 3.6)], p=1.0),))
     second = [word(f"so{n}", 5.5 + 0.5 * n, 5.9 + 0.5 * n) for n in range(6)]
-    listener = Listener().hear(first, outcome(1, parts=(part(second, "en", 1.0),)))
-    assert [(c.language, c.text, c.final) for c in listener.shown] == [
+    driver = SeamDriver().feed(first, outcome(1, parts=(part(second, "en", 1.0),)))
+    assert [(c.language, c.text, c.final) for c in driver.shown] == [
         ("sv", "Hej då", True),
         ("en", "so0 so1 so2 so3 so4 so5", False),
     ]
@@ -24,8 +24,8 @@ def test_words_before_a_turn_stay_in_their_language_and_end_their_line() -> None
 def test_a_word_that_is_cut_short_at_a_turn_stays_in_its_language() -> None:
     first = outcome(0, parts=(part([word("Hej", 3.2), word("då", 3.9, 4.9)], p=1.0),))
     second = [word(f"so{n}", 4.8 + 0.5 * n, 5.2 + 0.5 * n) for n in range(6)]
-    listener = Listener().hear(first, outcome(1, parts=(part(second, "en", 1.0),)))
-    assert [(c.language, c.text.split()[0], c.text.split()[-1]) for c in listener.shown] == [
+    driver = SeamDriver().feed(first, outcome(1, parts=(part(second, "en", 1.0),)))
+    assert [(c.language, c.text.split()[0], c.text.split()[-1]) for c in driver.shown] == [
         ("sv", "Hej", "då"),
         ("en", "so0", "so5"),
     ]
@@ -36,20 +36,20 @@ def test_a_name_turns_nothing_however_long_it_takes_to_say(code: str, turned: bo
     """A word is a character where there are no spaces between words."""
     name = (Word(f"{code}1", 1.5, 2.2, 0.9), Word(f"{code}2", 2.2, 2.9, 0.9))
     turning = outcome(0, parts=(*in_parts(0, ("sv", 0.2, 2)).parts, part(name, code, 1.0)))
-    shown = Listener(JOB).hear(turning, outcome(1, last=True)).shown
+    shown = SeamDriver(JOB).feed(turning, outcome(1, last=True)).shown
     assert ({caption.language for caption in shown} == {"sv", code}) == turned
 
 
 def test_a_chunk_in_which_the_language_turns_is_in_two() -> None:
-    listener = Listener(JOB).hear(in_parts(0, ("sv", 0.5, 3), ("en", 2.6, 3)), outcome(1, last=True))
-    assert [(c.language, {w.text[:2] for w in c.words}) for c in listener.shown] == [("sv", {"sv"}), ("en", {"en"})]
+    driver = SeamDriver(JOB).feed(in_parts(0, ("sv", 0.5, 3), ("en", 2.6, 3)), outcome(1, last=True))
+    assert [(c.language, {w.text[:2] for w in c.words}) for c in driver.shown] == [("sv", {"sv"}), ("en", {"en"})]
 
 
 def test_a_language_that_turns_and_turns_back_within_a_chunk_is_followed_but_not_for_a_word() -> None:
     turns = in_parts(0, ("sv", 0.2, 2), ("en", 1.4, 3), ("sv", 3.3, 3))
-    assert [c.language for c in Listener(JOB).hear(turns, outcome(1, last=True)).shown] == ["sv", "en", "sv"]
+    assert [c.language for c in SeamDriver(JOB).feed(turns, outcome(1, last=True)).shown] == ["sv", "en", "sv"]
     word_only = in_parts(0, ("sv", 0.2, 2), ("en", 1.6, 1), ("sv", 2.6, 3))
-    assert {c.language for c in Listener(JOB).hear(word_only, outcome(1, last=True)).shown} == {"sv"}
+    assert {c.language for c in SeamDriver(JOB).feed(word_only, outcome(1, last=True)).shown} == {"sv"}
 
 
 def test_what_the_earlier_window_was_surer_of_stays_where_the_later_one_heard_it_in_another_language() -> None:
@@ -60,15 +60,15 @@ def test_what_the_earlier_window_was_surer_of_stays_where_the_later_one_heard_it
     [(spoken_in, reading)] = part.readings.items()
     guessed = (*(replace(w, confidence=0.4) for w in reading.words[:2]), *reading.words[2:])
     unsure = replace(part, readings={spoken_in: replace(reading, words=guessed)})
-    listener = Listener(JOB).hear(first, replace(second, parts=(unsure,)), outcome(2, last=True))
-    assert [(c.language, len(c.words)) for c in listener.shown] == [("sv", 3), ("en", 5), ("sv", 6)]
+    driver = SeamDriver(JOB).feed(first, replace(second, parts=(unsure,)), outcome(2, last=True))
+    assert [(c.language, len(c.words)) for c in driver.shown] == [("sv", 3), ("en", 5), ("sv", 6)]
 
 
 def test_what_the_overlap_repeats_in_the_old_language_turns_nothing_back() -> None:
     first = replace(in_parts(0, ("sv", 1.0, 4), ("en", 3.4, 3)), tail_s=2.5)
     second = replace(in_parts(1, ("sv", -2.2, 1), ("en", -1.6, 8)), lead_s=2.5)
-    listener = Listener(JOB).hear(first, second, outcome(2, last=True))
-    assert [(c.language, len(c.words)) for c in listener.shown] == [("sv", 4), ("en", 8)]
+    driver = SeamDriver(JOB).feed(first, second, outcome(2, last=True))
+    assert [(c.language, len(c.words)) for c in driver.shown] == [("sv", 4), ("en", 8)]
 
 
 def test_words_that_the_window_before_wrote_in_the_old_language_are_replaced_where_the_new_one_is_surer() -> None:
@@ -77,7 +77,7 @@ def test_words_that_the_window_before_wrote_in_the_old_language_are_replaced_whe
     told = ("Here", "are", "the", "main", "stories", "now")
     new = [Word(text, 4.1 + 0.3 * n, 4.3 + 0.3 * n, 0.95) for n, text in enumerate(told)]
     heard = outcome(0, parts=(part(old, p=1.0),)), outcome(1, parts=(part(new, "en", 1.0),)), outcome(2, last=True)
-    assert [(c.language, c.text) for c in Listener(JOB).hear(*heard).shown] == [
+    assert [(c.language, c.text) for c in SeamDriver(JOB).feed(*heard).shown] == [
         ("sv", "Hej då."),
         ("en", "Here are the main stories now"),
     ]
@@ -88,7 +88,7 @@ def test_words_of_the_old_language_that_the_new_window_mishears_stay() -> None:
     new = [Word("on", 4.1, 4.4, 0.3), Word("ounce", 4.4, 4.9, 0.4)]
     new += [word(text, 5.1 + 0.4 * n) for n, text in enumerate(("Here", "are", "the", "stories"))]
     heard = outcome(0, parts=(part(old, p=1.0),)), outcome(1, parts=(part(new, "en", 1.0),)), outcome(2, last=True)
-    assert [(c.language, c.text) for c in Listener(JOB).hear(*heard).shown] == [
+    assert [(c.language, c.text) for c in SeamDriver(JOB).feed(*heard).shown] == [
         ("sv", "Hej på onsdag."),
         ("en", "Here are the stories"),
     ]
@@ -98,7 +98,7 @@ def test_a_word_before_a_turn_that_only_the_window_before_heard_stays() -> None:
     """The later window begins with it and does not hear it; what that is sure of comes behind."""
     first = outcome(0, parts=(part([word("Stort", 3.0), Word("tack.", 4.1, 4.5, 0.8)], p=1.0),))
     new = [Word(text, 4.7 + 0.4 * n, 5.0 + 0.4 * n, 0.95) for n, text in enumerate(("Good", "evening", "to", "you"))]
-    heard = Listener(JOB).hear(first, outcome(1, parts=(part(new, "en", 1.0),)), outcome(2, last=True))
+    heard = SeamDriver(JOB).feed(first, outcome(1, parts=(part(new, "en", 1.0),)), outcome(2, last=True))
     assert [(c.language, c.text) for c in heard.shown] == [("sv", "Stort tack."), ("en", "Good evening to you")]
 
 
@@ -112,9 +112,9 @@ def test_what_is_not_believed_turns_nothing() -> None:
 
     short = part([word("Tack", 9.2)], "sv", 1.0)
     heard = outcome(0, parts=parts(0.2)), outcome(1, parts=(*parts(5.2), short)), outcome(2, last=True)
-    listener = Listener(JOB).hear(*heard)
-    assert listener.rejections == ["repeated"]
-    assert [(c.language, c.text) for c in listener.shown] == [
+    driver = SeamDriver(JOB).feed(*heard)
+    assert driver.rejections == ["repeated"]
+    assert [(c.language, c.text) for c in driver.shown] == [
         ("sv", "Hej och god kväll."),
         ("en", "Thanks for watching this!"),
         ("sv", "Hej och god kväll."),

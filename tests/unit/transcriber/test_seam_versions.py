@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.unit.transcriber.seams import JOB, STATION, Listener, in_parts, lost, outcome, spoken, word
+from tests.unit.transcriber.seams import JOB, STATION, SeamDriver, in_parts, lost, outcome, spoken, word
 from transcriber.outcome import Outcome, Part, Reading
 from transcriber.seam import advance
 from wire.messages import Word
@@ -25,32 +25,32 @@ def test_a_state_of_another_version_begins_anew(state: bytes, id: int) -> None:
 
 
 def test_a_job_goes_on_from_the_state_of_a_version_that_kept_more() -> None:
-    listener = Listener(JOB).hear(outcome(0, [word("Hej", 4.5)]), outcome(2, [word("slut.", 11.0)]))
-    assert listener.state is not None
-    state = json.loads(listener.state)
+    driver = SeamDriver(JOB).feed(outcome(0, [word("Hej", 4.5)]), outcome(2, [word("slut.", 11.0)]))
+    assert driver.state is not None
+    state = json.loads(driver.state)
     state["lead_s"] = state["parked"][0][1]["more"] = 2.0
-    listener.state = json.dumps(state).encode()
-    listener.hear(outcome(1, [word("Hej", 4.5), word("du.", 5.0)]), outcome(3, last=True))
-    assert listener.text == "Hej du. slut."
-    assert listener.finished, "a job that began anew would wait for its first chunks for ever"
+    driver.state = json.dumps(state).encode()
+    driver.feed(outcome(1, [word("Hej", 4.5), word("du.", 5.0)]), outcome(3, last=True))
+    assert driver.text == "Hej du. slut."
+    assert driver.finished, "a job that began anew would wait for its first chunks for ever"
 
 
 def test_a_job_goes_on_behind_a_state_that_cannot_be_read() -> None:
-    listener = Listener(JOB).hear(outcome(0, [word("Hej.", 1.0)]), outcome(1, [word("Du.", 6.0)]))
-    assert listener.state is not None
-    listener.state = json.dumps(json.loads(listener.state) | {"tail": "of another kind"}).encode()
-    listener.hear(outcome(2, [word("Slut.", 11.0)], last=True))
-    assert listener.text == "Hej. Du. Slut."
-    assert listener.finished
+    driver = SeamDriver(JOB).feed(outcome(0, [word("Hej.", 1.0)]), outcome(1, [word("Du.", 6.0)]))
+    assert driver.state is not None
+    driver.state = json.dumps(json.loads(driver.state) | {"tail": "of another kind"}).encode()
+    driver.feed(outcome(2, [word("Slut.", 11.0)], last=True))
+    assert driver.text == "Hej. Du. Slut."
+    assert driver.finished
 
 
 def test_a_state_from_before_the_votes_is_read() -> None:
-    listener = Listener().hear(outcome(0, [word("Hej", 4.5)]))
-    assert listener.state is not None
-    state = json.loads(listener.state)
+    driver = SeamDriver().feed(outcome(0, [word("Hej", 4.5)]))
+    assert driver.state is not None
+    state = json.loads(driver.state)
     del state["votes"]
-    listener.state = json.dumps(state).encode()
-    assert listener.hear(outcome(1, [word("Hej", 4.5), word("du.", 5.0)])).text == "Hej du."
+    driver.state = json.dumps(state).encode()
+    assert driver.feed(outcome(1, [word("Hej", 4.5), word("du.", 5.0)])).text == "Hej du."
 
 
 def test_an_outcome_that_an_older_version_wrote_keeps_its_words() -> None:

@@ -65,7 +65,7 @@ def test_a_second_try_is_kept_only_if_it_is_likelier(model: Model, utterances: l
     caps = [20] * len(utterances)
     first = engine._decode(states, lambda _: prefixes, caps)
     every = [(row, 0) for row in range(len(utterances))]
-    pairs = list(zip(first, engine._again(states, prefixes, caps, first, every), strict=True))
+    pairs = list(zip(first, engine._search_again(states, prefixes, caps, first, every), strict=True))
     assert any(before.tokens != after.tokens for [before], [after] in pairs)
     for [before], [after] in pairs:
         assert after is before or after.mean_log_probability > before.mean_log_probability
@@ -133,7 +133,7 @@ def test_reading_a_text_gives_what_writing_it_gave(model: Model, utterances: lis
     written = [one for [one] in engine._decode(states, lambda first: [[p] for p in prefixes], caps)]
     end = model.tokens.end
     texts = [one.tokens if one.truncated else [*one.tokens, end] for one in written]
-    for one, read in zip(written, engine._decode.read(states, prefixes, texts), strict=True):
+    for one, read in zip(written, engine._decode.score(states, prefixes, texts), strict=True):
         assert (read.tokens, read.truncated) == (one.tokens, one.truncated)
         assert read.log_probabilities == pytest.approx(one.log_probabilities, abs=1e-4)
         assert read.attention.shape == one.attention.shape

@@ -11,7 +11,7 @@ import torch
 from transcriber.engine import Hypothesis
 from transcriber.greedy import Decoded, GreedyDecoder
 from transcriber.model import Model, load
-from transcriber.rules import most_tokens, too_fast
+from transcriber.rules import max_tokens, too_fast
 from transcriber.word_times import alignment_heads
 from wire.messages import Word
 
@@ -31,7 +31,7 @@ def model() -> Model:
 def test_as_many_tokens_begin_a_character_as_there_are_at_most(model: Model, text: str) -> None:
     ids = model.tokenizer.encode(text, add_special_tokens=False)
     assert 0 < model.tokens.count(ids) <= min(len(ids), len(text))
-    assert model.tokens.count(ids) <= most_tokens(READ_S)
+    assert model.tokens.count(ids) <= max_tokens(READ_S)
 
 
 def test_a_letter_of_several_tokens_counts_once(model: Model) -> None:
@@ -64,6 +64,6 @@ def test_the_cap_is_of_those_that_begin_a_character(model: Model) -> None:
 
 
 def test_fast_is_what_begins_too_many() -> None:
-    spoken = Hypothesis(words=(Word("a", 0.0, 1.0),), text="a", tokens=most_tokens(1.0))
+    spoken = Hypothesis(words=(Word("a", 0.0, 1.0),), text="a", tokens=max_tokens(1.0))
     assert not too_fast(spoken)
     assert too_fast(replace(spoken, tokens=spoken.tokens + 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from transcriber.orthography import joined
+from transcriber.orthography import join_words
 from transcriber.token_words import words_of
 
 
@@ -84,7 +84,7 @@ def test_where_words_have_no_spaces_syllables_stay_whole_and_spaces_that_are_wri
     language: str, pieces: tuple[str, ...], words: list[str]
 ) -> None:
     assert Pieces(*pieces).words(language) == words
-    assert joined(words, language) == "".join(pieces).strip()
+    assert join_words(words, language) == "".join(pieces).strip()
 
 
 def test_every_token_belongs_to_one_word() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.unit.transcriber.noises import noise
-from transcriber.engine import Heard, Utterance
+from transcriber.engine import Recognition, Utterance
 from transcriber.model import Manifest, load
 from transcriber.second_try import SecondTry
 from transcriber.transformers_engine import TransformersEngine
@@ -106,7 +106,7 @@ def test_audio_longer_than_the_context_is_refused(engine: TransformersEngine) ->
 # --- language and task ------------------------------------------------------------------------------
 
 
-def unsure(engine: TransformersEngine, seeds: range) -> dict[int, Heard]:
+def unsure(engine: TransformersEngine, seeds: range) -> dict[int, Recognition]:
     """What is heard in noise of which the model does not know the language, by its seed."""
     heard = {seed: engine.transcribe([Utterance(noise(1.0, seed))])[0] for seed in seeds}
     return {seed: one for seed, one in heard.items() if len(one.hypotheses) > 1}

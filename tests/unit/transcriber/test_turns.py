@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from demo.bulletins import Language
 from demo.voices import Voice, speak
 from tests.fakes import chunks
-from transcriber import turns as looked_for
+from transcriber import turns as language_turns
 from transcriber.engine import Utterance
 from transcriber.language import DOUBT
 from transcriber.model import load
 from transcriber.recognition import recognise
 from transcriber.second_try import SecondTry
 from transcriber.transformers_engine import TransformersEngine
-from transcriber.turns import HINT_COST, TURN_COST, Span, parts, weighed
+from transcriber.turns import HINT_COST, TURN_COST, Span, reweighted, split_at_pauses
 
 RATE_HZ = 16_000
 
@@ -40,7 +40,7 @@ def said(*seconds: float, level: float = 0.1, floor: float = 0.0) -> NDArray[np.
 @pytest.mark.parametrize("floor", [0.0, 0.02])
 def test_parts_meet_in_the_pauses(floor: float) -> None:
     """Digital silence, or noise 14 dB below the speech."""
-    first, second, _ = parts(said(2.0, 0.5, 1.0, 0.4, 2.1, floor=floor))
+    first, second, _ = split_at_pauses(said(2.0, 0.5, 1.0, 0.4, 2.1, floor=floor))
     assert first.begin == 0
     assert 2.0 * RATE_HZ < first.end < 2.5 * RATE_HZ
     assert 3.5 * RATE_HZ < second.end < 3.9 * RATE_HZ
@@ -48,11 +48,13 @@ def test_parts_meet_in_the_pauses(floor: float) -> None:
 
 @pytest.mark.parametrize("floor", [0.0316, 0.032, 0.031])
 def test_noise_that_is_as_loud_as_a_pause_may_be_cuts_no_slivers(floor: float) -> None:
-    assert all(span.end - span.begin >= 0.15 * RATE_HZ for span in parts(said(2.0, 0.6, 2.0, 0.5, 1.5, floor=floor)))
+    assert all(
+        span.end - span.begin >= 0.15 * RATE_HZ for span in split_at_pauses(said(2.0, 0.6, 2.0, 0.5, 1.5, floor=floor))
+    )
 
 
 def test_silence_is_no_sound() -> None:
-    speech, silence = parts(said(2.0, 3.0))
+    speech, silence = split_at_pauses(said(2.0, 3.0))
     assert speech.sound == pytest.approx(2.0 * RATE_HZ, abs=0.05 * RATE_HZ)
     assert silence.sound == 0
 
@@ -63,14 +65,14 @@ def test_silence_is_no_sound() -> None:
     ids=["no pause", "a short one", "noise 6 dB below", "next to nothing", "shorter than a pause"],
 )
 def test_without_a_pause_there_is_one_part(audio: NDArray[np.float32]) -> None:
-    [span] = parts(audio)
+    [span] = split_at_pauses(audio)
     assert (span.begin, span.end) == (0, len(audio))
 
 
 @given(st.lists(st.floats(0.05, 2.0), min_size=1, max_size=9))
 def test_parts_cover_everything(seconds: list[float]) -> None:
     audio = said(*seconds)
-    found = parts(audio)
+    found = split_at_pauses(audio)
     assert (found[0].begin, found[-1].end) == (0, len(audio))
     assert all(a.end == b.begin for a, b in itertools.pairwise(found))
     assert all(begin < end and 0 <= sound <= end - begin for begin, end, sound in found)
@@ -78,7 +80,9 @@ def test_parts_cover_everything(seconds: list[float]) -> None:
 
 def turns(cut: list[Span], likely: list[dict[str, float]], cost: float) -> list[int]:
     """Where the cheapest path through the languages turns."""
-    return [begin for begin, _ in looked_for.turns(cut, looked_for.spoken(cut, likely, cost))][1:]
+    return [
+        begin for begin, _ in language_turns.find_turns(cut, language_turns.likeliest_languages(cut, likely, cost))
+    ][1:]
 
 
 def spans(*seconds: float) -> list[Span]:
@@ -134,14 +138,14 @@ def test_one_part_never_turns() -> None:
 def test_what_is_written_tells_the_language_of_a_short_part() -> None:
     """Of "Good evening," alone, which sounds Swedish: the figures are the bundled model's."""
     likely = {"sv": 0.65, "en": 0.35}
-    found = weighed(likely, {"sv": [-0.5, -0.6, -0.2], "en": [-0.1, -0.1, -0.1]})
+    found = reweighted(likely, {"sv": [-0.5, -0.6, -0.2], "en": [-0.1, -0.1, -0.1]})
     assert found["en"] > found["sv"]
     assert sum(found.values()) == pytest.approx(1.0)
 
 
 def test_that_a_text_is_shorter_is_no_sign_of_its_language() -> None:
     likely = {"sv": 0.9, "en": 0.1}
-    assert weighed(likely, {"sv": [-0.25] * 13, "en": [-0.25] * 3})["sv"] == pytest.approx(0.9)
+    assert reweighted(likely, {"sv": [-0.25] * 13, "en": [-0.25] * 3})["sv"] == pytest.approx(0.9)
 
 
 def test_a_sentence_at_the_end_of_a_long_utterance_turns_it() -> None:
@@ -151,9 +155,9 @@ def test_a_sentence_at_the_end_of_a_long_utterance_turns_it() -> None:
 
 def test_to_write_nothing_is_no_sign_of_a_language_unless_nothing_is_written_in_any() -> None:
     likely = {"sv": 0.9, "en": 0.1}
-    assert weighed(likely, {"sv": [-0.5], "en": [-0.4, -0.2, -0.1]})["en"] > 0.9
-    assert weighed(likely, {"sv": [-0.01], "en": [-0.01]}) == pytest.approx(likely)
-    assert weighed({}, {"sv": [-900.0, -1.0], "en": [-900.0, -1.0]}) == {}
+    assert reweighted(likely, {"sv": [-0.5], "en": [-0.4, -0.2, -0.1]})["en"] > 0.9
+    assert reweighted(likely, {"sv": [-0.01], "en": [-0.01]}) == pytest.approx(likely)
+    assert reweighted({}, {"sv": [-900.0, -1.0], "en": [-900.0, -1.0]}) == {}
 
 
 def weights(cut: list[Span]) -> list[float]:

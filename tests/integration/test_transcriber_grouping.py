@@ -10,7 +10,7 @@ import pytest
 from tests.fakes import ScriptedEngine, chunks
 from tests.integration.bench import Bench, drain_at_once, put, words
 from tests.integration.minute import PCM, TEXTS
-from transcriber.engine import Heard, Utterance
+from transcriber.engine import Recognition, Utterance
 from wire.audio import SAMPLE_RATE_HZ
 from wire.bus import Redis
 from wire.captions import CaptionLog
@@ -20,10 +20,10 @@ from wire.queue import ChunkQueue
 class Hasty(ScriptedEngine):
     """Stops early in a long window: it writes the first words alone."""
 
-    def transcribe(self, utterances: Sequence[Utterance]) -> list[Heard]:
+    def transcribe(self, utterances: Sequence[Utterance]) -> list[Recognition]:
         heard = super().transcribe(utterances)
         return [
-            Heard({language: dataclasses.replace(h, words=h.words[:3]) for language, h in one.hypotheses.items()})
+            Recognition({language: dataclasses.replace(h, words=h.words[:3]) for language, h in one.hypotheses.items()})
             if len(utterance.audio) > 7 * SAMPLE_RATE_HZ
             else one
             for utterance, one in zip(utterances, heard, strict=True)

@@ -16,10 +16,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from transcriber.engine import Heard
+from transcriber.engine import Recognition
 from transcriber.outcome import Outcome, Part
 from transcriber.rules import judge
-from transcriber.turns import STEP, sounding
+from transcriber.turns import STEP, is_sounding
 from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, seconds
 from wire.chunk import Chunk
 from wire.messages import Word
@@ -30,12 +30,12 @@ from wire.queue import Delivery
 _MISSED_S, _SOUND_S, _WORD_S = 1.5, 1.0, 1.0
 
 
-def most(context_s: float, chunk_s: float, lead_s: float) -> int:
+def max_chunks(context_s: float, chunk_s: float, lead_s: float) -> int:
     """How many chunks of `chunk_s`, the first with its lead, fit into a context; 1 if `chunk_s` is unknown (0)."""
     return max(1, int((context_s - lead_s) / chunk_s)) if chunk_s else 1
 
 
-def groups(deliveries: Iterable[Delivery], context_s: float) -> list[list[Delivery]]:
+def group_chunks(deliveries: Iterable[Delivery], context_s: float) -> list[list[Delivery]]:
     """Group deliveries into runs of successive chunks that fit into a context, in their order.
 
     Args:
@@ -56,7 +56,7 @@ def groups(deliveries: Iterable[Delivery], context_s: float) -> list[list[Delive
     return found
 
 
-def as_one(chunks: Sequence[Chunk]) -> Chunk:
+def merge(chunks: Sequence[Chunk]) -> Chunk:
     """Merge successive chunks into one."""
     first, last = chunks[0], chunks[-1]
     new = [chunk.pcm[chunk.lead_samples * SAMPLE_BYTES :] for chunk in chunks[1:]]
@@ -70,13 +70,13 @@ def as_one(chunks: Sequence[Chunk]) -> Chunk:
     )
 
 
-def trusted(whole: Chunk, heard: Sequence[Heard]) -> bool:
+def is_reliable(whole: Chunk, recognitions: Sequence[Recognition]) -> bool:
     """Whether no text of several chunks decoded together is rejected, and no words seem to be missing."""
-    likeliest = [part.likeliest for part in heard]
+    likeliest = [part.likeliest for part in recognitions]
     if any(judge(hypothesis).reason for hypothesis in likeliest):
         return False
     words = [word for hypothesis in likeliest for word in hypothesis.words]
-    sound = sounding(np.frombuffer(whole.heard, dtype="<i2").astype(np.float32) / 32768.0)
+    sound = is_sounding(np.frombuffer(whole.heard, dtype="<i2").astype(np.float32) / 32768.0)
     ends_s = [whole.begin_s, *(min(word.end_s, word.start_s + _WORD_S) for word in words)]
     begins_s = [*(word.start_s for word in words), whole.end_s]
     for end_s, begin_s in zip(ends_s, begins_s, strict=True):
@@ -86,7 +86,7 @@ def trusted(whole: Chunk, heard: Sequence[Heard]) -> bool:
     return True
 
 
-def apart(chunks: Sequence[Chunk], parts: Sequence[Part], model: str, window: str) -> list[Outcome]:
+def split(chunks: Sequence[Chunk], parts: Sequence[Part], model: str, window: str) -> list[Outcome]:
     """Distribute the words of several chunks decoded together to an outcome for each, by the middles of words.
 
     Words in a chunk's lead are also in its outcome, as if it had been decoded alone, because the previous chunk may be
@@ -100,16 +100,17 @@ def apart(chunks: Sequence[Chunk], parts: Sequence[Part], model: str, window: st
         return [Outcome.of(chunks[0], parts, model=model)]
     shared: list[list[Part]] = [[] for _ in chunks]
     for part in parts:
-        words = {spoken: _shared(reading.words, chunks) for spoken, reading in part.readings.items()}
-        for number, own in enumerate(shared):
+        words = {spoken: _distributed(reading.words, chunks) for spoken, reading in part.readings.items()}
+        for number, chunk_parts in enumerate(shared):
             readings = {s: replace(reading, words=tuple(words[s][number])) for s, reading in part.readings.items()}
-            own.append(replace(part, readings=readings))
+            chunk_parts.append(replace(part, readings=readings))
     return [
-        replace(Outcome.of(chunk, own, model=model), window=window) for chunk, own in zip(chunks, shared, strict=True)
+        replace(Outcome.of(chunk, chunk_parts, model=model), window=window)
+        for chunk, chunk_parts in zip(chunks, shared, strict=True)
     ]
 
 
-def _shared(words: Sequence[Word], chunks: Sequence[Chunk]) -> list[list[Word]]:
+def _distributed(words: Sequence[Word], chunks: Sequence[Chunk]) -> list[list[Word]]:
     """Words by chunk. Their order is kept even if the times of one are wrong."""
     borders_s = [chunk.start_s for chunk in chunks[1:]]
     shared: list[list[Word]] = [[] for _ in chunks]
@@ -125,9 +126,9 @@ def _shared(words: Sequence[Word], chunks: Sequence[Chunk]) -> list[list[Word]]:
 def _follows(before: Chunk, chunk: Chunk) -> bool:
     """Whether a chunk directly continues another one, with the same options and no audio skipped between them."""
     place = (before.source, before.epoch, before.seq + 1)
-    asked = (before.language, before.task, before.hot_words)
+    options = (before.language, before.task, before.hot_words)
     return not (before.partial or chunk.partial) and (
         place == (chunk.source, chunk.epoch, chunk.seq)
-        and asked == (chunk.language, chunk.task, chunk.hot_words)
+        and options == (chunk.language, chunk.task, chunk.hot_words)
         and not chunk.skipped_samples
     )

@@ -22,10 +22,10 @@ _LARGEST, _ZERO = 127, 128
 
 def _products(inputs: Tensor, zero: int, packed: Tensor, scales: Tensor, zeros: Tensor) -> Tensor:
     """float32 products of uint8 inputs [n, features] with zero point `zero`, a packed matrix and its rows' scales."""
-    found: Tensor = torch.ops.onednn.qlinear_pointwise(
+    products: Tensor = torch.ops.onednn.qlinear_pointwise(
         *(inputs, 1.0, zero, packed, scales, zeros, None), *(1.0, 0, torch.float32, "none", [], "")
     )
-    return found
+    return products
 
 
 @cache
@@ -37,11 +37,11 @@ def _largest_weight() -> int:
         torch.ones(1),
         torch.zeros(1, dtype=torch.int64),
     )
-    found = _products(inputs, 0, packed, scale, zero)
-    return 127 if found.item() == 64 * 255 * 127 else 63
+    products = _products(inputs, 0, packed, scale, zero)
+    return 127 if products.item() == 64 * 255 * 127 else 63
 
 
-class EightBitLinear(torch.nn.Module):
+class Int8Linear(torch.nn.Module):
     """A Linear layer with int8 weights; inputs and outputs are float32, [..., features].
 
     Args:
@@ -54,8 +54,8 @@ class EightBitLinear(torch.nn.Module):
         super().__init__()
         weights, bias = linear.weight.detach().float(), linear.bias
         self.scales = weights.abs().amax(1).clamp(min=torch.finfo().tiny) / _largest_weight()
-        whole = (weights / self.scales[:, None]).round().to(torch.int8)
-        self._packed = torch.ops.onednn.qlinear_prepack(whole, None)
+        quantized = (weights / self.scales[:, None]).round().to(torch.int8)
+        self._packed = torch.ops.onednn.qlinear_prepack(quantized, None)
         self._zeros = torch.zeros(len(weights), dtype=torch.int64)
         self._bias = None if bias is None else bias.detach().float()
 
@@ -64,8 +64,8 @@ class EightBitLinear(torch.nn.Module):
         scales = torch.maximum(rows.amax(1, keepdim=True), -rows.amin(1, keepdim=True))
         scales = scales.clamp_(min=torch.finfo().tiny).div_(_LARGEST)
         # Unsigned, because signed ones are fast only on the newest CPUs. Add 0.5, because conversion truncates.
-        whole = (rows / scales).add_(_ZERO + 0.5).to(torch.uint8)
-        products = _products(whole, _ZERO, self._packed, self.scales, self._zeros)
+        quantized = (rows / scales).add_(_ZERO + 0.5).to(torch.uint8)
+        products = _products(quantized, _ZERO, self._packed, self.scales, self._zeros)
         products.mul_(scales)
         if self._bias is not None:
             products.add_(self._bias)
@@ -79,10 +79,10 @@ def quantize(module: torch.nn.Module) -> None:
         ModelError: torch has no int8 products for this CPU.
     """
     try:
-        EightBitLinear(torch.nn.Linear(1, 1))(torch.zeros(1, 1))
+        Int8Linear(torch.nn.Linear(1, 1))(torch.zeros(1, 1))
     except (AttributeError, RuntimeError) as error:
         raise ModelError("DTYPE=int8: torch does not support int8 products on this CPU; set DTYPE=float32") from error
     for parent in list(module.modules()):
         for name, child in parent.named_children():
             if isinstance(child, torch.nn.Linear):
-                setattr(parent, name, EightBitLinear(child))
+                setattr(parent, name, Int8Linear(child))

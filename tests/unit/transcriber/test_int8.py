@@ -12,9 +12,9 @@ import torch
 
 from tests.places import ROOT
 from tests.unit.transcriber.noises import noise
-from transcriber import eight_bits
-from transcriber.eight_bits import EightBitLinear, quantize
+from transcriber import int8
 from transcriber.engine import Utterance
+from transcriber.int8 import Int8Linear, quantize
 from transcriber.model import load
 from transcriber.second_try import SecondTry
 from transcriber.transformers_engine import TransformersEngine
@@ -27,7 +27,7 @@ from wire.errors import ModelError
 def test_products_are_close_to_those_of_float32(features: int, rows: int, bias: bool) -> None:
     torch.manual_seed(0)
     linear, inputs = torch.nn.Linear(features, rows, bias), 3 * torch.randn(2, 5, features)
-    expected, found = linear(inputs), EightBitLinear(linear)(inputs)
+    expected, found = linear(inputs), Int8Linear(linear)(inputs)
     assert found.shape == expected.shape
     assert (found - expected).norm() < 0.02 * expected.norm()
 
@@ -35,10 +35,10 @@ def test_products_are_close_to_those_of_float32(features: int, rows: int, bias: 
 def test_sums_do_not_saturate_on_cpus_without_vnni() -> None:
     """They add two products in 16 bits; weights and inputs of one sign make the largest sums."""
     program = (
-        "import torch; from transcriber.eight_bits import EightBitLinear; torch.manual_seed(0)\n"
+        "import torch; from transcriber.int8 import Int8Linear; torch.manual_seed(0)\n"
         "linear, inputs = torch.nn.Linear(256, 64), torch.rand(3, 256)\n"
         "linear.weight.data.abs_()\n"
-        "found = EightBitLinear(linear)(inputs)\n"
+        "found = Int8Linear(linear)(inputs)\n"
         "assert (found - linear(inputs)).norm() < 0.02 * found.norm(), 'they saturate'\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "ONEDNN_MAX_CPU_ISA": "AVX2"}
@@ -46,12 +46,12 @@ def test_sums_do_not_saturate_on_cpus_without_vnni() -> None:
 
 
 def test_no_positions_are_none() -> None:
-    assert EightBitLinear(torch.nn.Linear(8, 4))(torch.zeros(0, 8)).shape == (0, 4)
+    assert Int8Linear(torch.nn.Linear(8, 4))(torch.zeros(0, 8)).shape == (0, 4)
 
 
 def test_a_position_does_not_depend_on_what_stands_beside_it() -> None:
     torch.manual_seed(0)
-    linear, inputs = EightBitLinear(torch.nn.Linear(64, 64)), torch.randn(4, 64)
+    linear, inputs = Int8Linear(torch.nn.Linear(64, 64)), torch.randn(4, 64)
     loud = torch.cat([inputs, 1000 * torch.randn(4, 64)])
     assert torch.equal(linear(loud)[:4], linear(inputs))
 
@@ -59,13 +59,13 @@ def test_a_position_does_not_depend_on_what_stands_beside_it() -> None:
 def test_silence_and_rows_of_zeros_are_no_trouble() -> None:
     plain = torch.nn.Linear(8, 4)
     torch.nn.init.zeros_(plain.weight)
-    assert torch.equal(EightBitLinear(plain)(torch.randn(2, 8)), plain.bias.expand(2, 4))
-    assert torch.allclose(EightBitLinear(torch.nn.Linear(8, 4, bias=False))(torch.zeros(2, 8)), torch.zeros(2, 4))
+    assert torch.equal(Int8Linear(plain)(torch.randn(2, 8)), plain.bias.expand(2, 4))
+    assert torch.allclose(Int8Linear(torch.nn.Linear(8, 4, bias=False))(torch.zeros(2, 8)), torch.zeros(2, 4))
 
 
 def test_an_engine_in_8_bits_hears_the_same_alone_and_in_a_batch(tiny_checkpoint: Path) -> None:
     model = load(str(tiny_checkpoint), device="cpu", dtype="int8")
-    assert sum(isinstance(each, EightBitLinear) for each in model.whisper.modules()) > 10
+    assert sum(isinstance(each, Int8Linear) for each in model.whisper.modules()) > 10
     assert not any(isinstance(each, torch.nn.Linear) for each in model.whisper.modules())
     engine = TransformersEngine(model, second_try=SecondTry(beams=1))
     utterances = [Utterance(noise(seconds, seed=round(seconds)), "sv") for seconds in (1.0, 2.0)]
@@ -91,6 +91,6 @@ def test_a_torch_without_such_products_is_told(monkeypatch: pytest.MonkeyPatch) 
     def lacking(*_: object) -> None:
         raise AttributeError("'_OpNamespace' 'onednn' object has no attribute 'qlinear_prepack'")
 
-    monkeypatch.setattr(eight_bits, "EightBitLinear", lacking)
+    monkeypatch.setattr(int8, "Int8Linear", lacking)
     with pytest.raises(ModelError, match="set DTYPE=float32"):
         quantize(torch.nn.Sequential(torch.nn.Linear(2, 2)))

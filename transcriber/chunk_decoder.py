@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
-from transcriber import together
-from transcriber.engine import Engine, Heard, Hypothesis
+from transcriber import grouping
+from transcriber.engine import Engine, Hypothesis, Recognition
 from transcriber.outcome import Outcome, Part, Reading
 from transcriber.recognition import recognise
 from transcriber.rules import doubtful, judge
@@ -27,12 +27,11 @@ Settled: TypeAlias = list[tuple[Delivery, Outcome | Exception]]
 #: Chunks that are decoded as one utterance.
 Group: TypeAlias = Sequence[Delivery]
 
-
 #: Weight of the newest batch in the moving average of the time per window.
-_FADE = 0.3
+_WEIGHT = 0.3
 
 
-class Listener:
+class ChunkDecoder:
     """Decodes chunks.
 
     Args:
@@ -59,14 +58,14 @@ class Listener:
         #: Moving average of the time per window, in seconds; infinite before the first batch.
         self.window_s = float("inf")
 
-    def hear(self, engine: Engine, deliveries: Sequence[Delivery]) -> Iterator[Settled]:
+    def decode(self, engine: Engine, deliveries: Sequence[Delivery]) -> Iterator[Settled]:
         """Decode chunks, and yield results batch by batch. Groups with unreliable results are decoded again singly."""
-        alone: list[Group] = []
-        for batch in self._batches(together.groups(deliveries, engine.context_s)):
-            settled, doubted = self._decode(engine, batch)
+        retried: list[Group] = []
+        for batch in self._batches(grouping.group_chunks(deliveries, engine.context_s)):
+            settled, unreliable = self._decode(engine, batch)
             yield settled
-            alone += doubted
-        for batch in self._batches(alone):
+            retried += unreliable
+        for batch in self._batches(retried):
             yield self._decode(engine, batch)[0]
 
     def _batches(self, groups: Sequence[Group]) -> Iterator[Sequence[Group]]:
@@ -76,49 +75,50 @@ class Listener:
     def _decode(self, engine: Engine, groups: Sequence[Group]) -> tuple[Settled, list[Group]]:
         """Decode groups in one batch, or one by one if that fails; also return the chunks to decode again alone."""
         began_s = time.perf_counter()
-        wholes = [together.as_one([delivery.chunk for delivery in group]) for group in groups]
-        heard: list[list[Heard]] | None
+        wholes = [grouping.merge([delivery.chunk for delivery in group]) for group in groups]
+        recognitions: list[list[Recognition]] | None
         try:
-            heard = recognise(engine, wholes, self._task, self._previous, follow_turns=self._follow_turns)
+            recognitions = recognise(engine, wholes, self._task, self._previous, follow_turns=self._follow_turns)
         except AWAY:
             raise
         except Exception as error:  # noqa: BLE001  # no error of an engine may affect the other chunks
             if len(groups) == len(groups[0]) == 1:
                 return [(groups[0][0], error)], []
             log.warning("a batch of %d failed, retrying one by one: %s", len(groups), repr(error))
-            heard = None
-        if heard is None:  # outside the handler: the error's traceback keeps the batch's tensors in the device's memory
+            recognitions = None
+        if recognitions is None:  # outside the handler: the traceback keeps the batch's tensors in the device's memory
             if len(groups) == 1:
-                return [], _each(groups[0])
+                return [], _singly(groups[0])
             tried = [self._decode(engine, [group]) for group in groups]
-            return [one for settled, _ in tried for one in settled], [one for _, doubted in tried for one in doubted]
+            settled_chunks = [one for settled, _ in tried for one in settled]
+            return settled_chunks, [one for _, unreliable in tried for one in unreliable]
         busy_s = time.perf_counter() - began_s
-        self.window_s = _lately(self.window_s, busy_s / len(groups))
+        self.window_s = _moving_average(self.window_s, busy_s / len(groups))
         settled: Settled = []
-        alone: list[Group] = []
-        for group, whole, parts in zip(groups, wholes, heard, strict=True):
-            if len(group) > 1 and not together.trusted(whole, parts):
-                alone += _each(group)
+        retried: list[Group] = []
+        for group, whole, parts in zip(groups, wholes, recognitions, strict=True):
+            if len(group) > 1 and not grouping.is_reliable(whole, parts):
+                retried += _singly(group)
                 continue
-            judged = [self._part(whole, part) for part in parts]
+            filtered = [self._part(whole, part) for part in parts]
             chunks = [delivery.chunk for delivery in group]
             window = group[0].entry_id.decode()  # unique: a chunk decoded again is alone, or in another entry's window
-            settled += zip(group, together.apart(chunks, judged, engine.title, window), strict=True)
+            settled += zip(group, grouping.split(chunks, filtered, engine.title, window), strict=True)
         self._count([delivery.chunk for delivery, _ in settled], sum(map(len, groups)), busy_s)
-        return settled, alone
+        return settled, retried
 
-    def _part(self, chunk: Chunk, heard: Heard) -> Part:
+    def _part(self, chunk: Chunk, recognition: Recognition) -> Part:
         """Filter the hypotheses of a chunk or a part of it, one for each candidate language."""
-        readings = {spoken: self._believed(chunk, hypothesis) for spoken, hypothesis in heard.hypotheses.items()}
-        return Part.of(readings, heard.probabilities)
+        readings = {spoken: self._filtered(chunk, hypothesis) for spoken, hypothesis in recognition.hypotheses.items()}
+        return Part.of(readings, recognition.probabilities)
 
-    def _believed(self, chunk: Chunk, hypothesis: Hypothesis) -> Reading:
+    def _filtered(self, chunk: Chunk, hypothesis: Hypothesis) -> Reading:
         """The accepted part of a hypothesis. Rejected text never reaches a caption."""
         verdict = judge(hypothesis)
         if verdict.reason:
             place = (chunk.source, chunk.epoch, chunk.seq)
             log.info("%s %d/%d: %r rejected: %s", *place, hypothesis.text, verdict.reason)
-        return Reading(verdict.believed.words, hypothesis.language, doubtful(hypothesis), verdict.reason or "")
+        return Reading(verdict.accepted.words, hypothesis.language, doubtful(hypothesis), verdict.reason or "")
 
     def _count(self, chunks: Sequence[Chunk], decoded: int, busy_s: float) -> None:
         for chunk in chunks:
@@ -132,10 +132,10 @@ class Listener:
             self._metrics.real_time_factor.set(busy_s / audio_s)
 
 
-def _lately(before: float, now: float) -> float:
+def _moving_average(before: float, now: float) -> float:
     """The moving average, updated with a new value."""
-    return now if math.isinf(before) else before + _FADE * (now - before)
+    return now if math.isinf(before) else before + _WEIGHT * (now - before)
 
 
-def _each(group: Group) -> list[Group]:
+def _singly(group: Group) -> list[Group]:
     return [[delivery] for delivery in group]
