@@ -1,9 +1,9 @@
-"""Captions against the truth, word by word, within a measured period. Pure.
+"""Compare captions with the reference text, word by word, within a measured period. Pure functions.
 
-Only sentences that were spoken wholly within the period count. All captions and sentences around it are aligned
-together, so that a word at the edge finds its partner instead of counting as an error; then only what belongs to a
-counted sentence is judged. An invented word belongs to the truth word before it. Alignment goes by the words alone:
-no clock has to agree with another.
+Only sentences spoken entirely within the period count. The captions and sentences around it are aligned as well, so
+that a word at the edge finds its counterpart instead of counting as an error; then only the words of counted sentences
+are scored. An invented word belongs to the reference word before it. Only words are aligned, not times, so clocks need
+not agree.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from typing import Any
 
 import jiwer
 
-#: A step is looked at if the truth has so many whole words in it.
+#: A step is evaluated if the reference has at least this many complete words in it.
 MIN_WORDS = 3
-#: Invented words repeat something if as many in a row were said no further away than this, in words.
+#: Length of a run of invented words that counts as a repetition, and the distance, in words, to search for the
+#: original.
 REPEAT_WORDS, REPEAT_NEAR = 3, 20
 
 
 @dataclass(frozen=True)
 class TruthWord:
-    """A word that was spoken. Times are Unix times."""
+    """A word of the reference. Times are Unix times."""
 
     text: str
     start_s: float
@@ -35,7 +36,7 @@ class TruthWord:
 
 @dataclass
 class Errors:
-    """Counts of one language, or of all."""
+    """Error counts of one language, or of all."""
 
     words: int = 0
     substituted: int = 0
@@ -44,7 +45,7 @@ class Errors:
 
     @property
     def wer_percent(self) -> float | None:
-        """Word error rate; None where nothing was said."""
+        """Word error rate; None without reference words."""
         if not self.words:
             return None
         return 100 * (self.substituted + self.deleted + self.inserted) / self.words
@@ -60,10 +61,11 @@ class Errors:
 
 @dataclass
 class Alignment:
-    """What became of every truth word, and what was invented.
+    """Reference words with their counterparts in the captions, and invented words.
 
-    `heard[i]` is the caption word opposite truth word i ("" if there is none) and `opposite[i]` its index in `said`
-    (-1: none); `invented` holds, for each place, the index of the truth word before it (-1: none) and the words.
+    `heard[i]` is the caption word aligned to reference word i ("" if there is none) and `opposite[i]` its index in
+    `said` (-1: none); `invented` holds, for each place, the index of the reference word before it (-1: none) and the
+    words.
     """
 
     truth: Sequence[TruthWord]
@@ -87,16 +89,16 @@ class Alignment:
         return errors
 
     def lost_steps(self, start_s: float, step_s: float) -> set[int]:
-        """Steps of the period in which something was said and not one word of it was captioned."""
+        """Steps of the period with reference words of which none was captioned."""
         return {step for step, places in self._steps(start_s, step_s) if not any(self.heard[i] for i in places)}
 
     def doubled_steps(self, start_s: float, step_s: float) -> set[int]:
-        """Steps of the period of which several words in a row were captioned twice."""
+        """Steps of the period in which a run of words was captioned twice."""
         repeats = [index for index, words in self.invented if index >= 0 and self._repeats(index, words)]
         return {step for step, places in self._steps(start_s, step_s) if any(i in places for i in repeats)}
 
     def _steps(self, start_s: float, step_s: float) -> Iterator[tuple[int, set[int]]]:
-        """Number and truth words of every step that has enough of them; a word across a border is in neither."""
+        """Number and reference words of every step with enough of them; a word across a border is in neither step."""
         steps: dict[int, set[int]] = {}
         for i, word in enumerate(self.truth):
             step = int((word.start_s - start_s) // step_s)
@@ -111,7 +113,7 @@ class Alignment:
 
 
 def align(truth: Sequence[TruthWord], said: Sequence[str]) -> Alignment:
-    """Align what was said with the captions' words, both normalised, with the fewest errors."""
+    """Align the reference with the captions' words, both normalised, with the fewest errors."""
     result = Alignment(truth, said, heard=[""] * len(truth), opposite=[-1] * len(truth))
     if not truth or not said:
         result.invented = [(-1, list(said))] if said else []
@@ -131,7 +133,7 @@ def align(truth: Sequence[TruthWord], said: Sequence[str]) -> Alignment:
 
 
 def truth_words(sentences: Iterable[Mapping[str, Any]], start_s: float, end_s: float) -> list[TruthWord]:
-    """The normalised words of the demo station's truth; those of sentences wholly within the period count."""
+    """The normalised words of the demo station's truth; those of sentences entirely within the period count."""
     words = []
     for sentence in sentences:
         counted = start_s <= sentence["start_s"] and sentence["end_s"] <= end_s
@@ -149,7 +151,7 @@ def caption_words(captions: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def normalised(text: str) -> list[str]:
-    """Words in lower case without punctuation, å ä ö kept: transformers' BasicTextNormalizer for plain sentences."""
+    """Lower-case words without punctuation, keeping å ä ö: as transformers' BasicTextNormalizer for plain sentences."""
     text = unicodedata.normalize("NFKC", text.lower())
     return "".join(" " if unicodedata.category(c)[0] in "MSP" else c for c in text).split()
 

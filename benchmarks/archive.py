@@ -1,13 +1,13 @@
-"""`python -m benchmarks.archive`: what it costs to keep what was said, to search it and to read it again.
+"""`python -m benchmarks.archive`: the cost of storing, searching and reading the caption archive.
 
-An archive is filled with captions of made-up words, drawn as words of a language are (Zipf): fifty stations that speak
-in turn. Beside each search stands the same by SQLite's LIKE in the same file, which reads every caption, as a search
-without an index does.
+The archive is filled with captions of made-up words with a natural (Zipf) distribution, from fifty stations in turn.
+Each search is compared with SQLite's LIKE on the same file, which reads every caption, like any search without an
+index.
 
-archive_mb_per_day      on disk, for a day of a station that never stops talking
-write_ms                one caption, committed by itself
-search_rare_ms, search_common_ms, search_phrase_ms    the newest fifty that hold it; medians
-read_around_ms          four minutes around a hit, as SubRip
+archive_mb_per_day      on disk, for a day of a station that talks without a break
+write_ms                to commit one caption
+search_rare_ms, search_common_ms, search_phrase_ms    to find the newest fifty matches; medians
+read_around_ms          four minutes around a match, as SubRip
 read_day_s              a day of a station, as SubRip
 """
 
@@ -33,14 +33,14 @@ from api.archive.store import Archive, Copied, Wanted
 from benchmarks.report import Row, arguments, report
 from wire.messages import Caption, Word
 
-#: Captions in the archive: by stations and how many each has. A day has about 17,000.
+#: Stations, and captions of each. A day has about 17,000 captions.
 _FULL, _QUICK = (50, 8_000), (50, 400)
 _STATION_DAY = 17_000
 
-#: Words of the language, those of a caption, and how long a caption and one of its words last in seconds.
+#: Size of the vocabulary, words per caption, and durations of a caption and of a word in seconds.
 _VOCABULARY, _WORDS, _CAPTION_S, _WORD_S = 30_000, 10, 4.0, 0.35
 
-#: How often each thing is done, each time for another word.
+#: Repetitions of each measurement, each with another word.
 _TIMES = 15
 
 _PAGE = 500
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class Language:
-    """Made-up words, of which few are frequent and most are rare."""
+    """Made-up words: a few frequent ones and many rare ones."""
 
     def __init__(self, rng: random.Random) -> None:
         syllables = [consonant + vowel for consonant in "bdfghjklmnprstv" for vowel in "aeiouyåäö"]
@@ -73,7 +73,7 @@ class Language:
         self._rng = rng
 
     def caption(self, source: str, id: int, start_s: float) -> Caption:
-        """A line of captions."""
+        """A random caption."""
         texts = self._rng.choices(self.words, cum_weights=self._until, k=_WORDS)
         words = tuple(
             Word(text, start_s + n * _WORD_S, start_s + (n + 1) * _WORD_S, 0.9) for n, text in enumerate(texts)
@@ -83,7 +83,7 @@ class Language:
 
 
 def fill(archive: Archive, language: Language, stations: int, each: int) -> None:
-    """Stations speak in turn, as what is said is copied."""
+    """Fill the archive with captions of all stations in turn."""
     known: dict[str, Copied] = {}
     with tqdm(total=stations * each, unit="caption", desc="keep") as progress:
         for first in range(1, each + 1, _PAGE):
@@ -98,7 +98,7 @@ def fill(archive: Archive, language: Language, stations: int, each: int) -> None
 
 
 def measure(archive: Archive, path: Path, language: Language, each: int) -> tuple[list[Row], dict[str, float]]:
-    """A row for each thing that is done with it, and the figures."""
+    """A row for each operation, and the figures."""
     with closing(sqlite3.connect(path)) as db:
         texts = [text for (text,) in db.execute("SELECT text FROM captions ORDER BY random() LIMIT ?", (_TIMES,))]
     pairs = [" ".join(text.split()[:2]) for text in texts]
@@ -127,7 +127,7 @@ def measure(archive: Archive, path: Path, language: Language, each: int) -> tupl
 
 
 def _written_ms(archive: Archive, language: Language, each: int) -> float:
-    """One caption by itself, as a look at the log every two seconds finds them; its station was silent before."""
+    """Time to add a single caption, as the copier that polls the log every two seconds often does."""
 
     def write(id: int) -> None:
         caption = language.caption("stations/new", id, _begins_s(each + id))

@@ -1,18 +1,17 @@
-"""`python -m benchmarks.detector`: what ingest's speech detector withholds, what it lets through, and what it costs.
+"""`python -m benchmarks.detector`: accuracy and cost of ingest's speech detector.
 
-Sounds are cut as ingest cuts them, and each piece is judged as there. `--audio FOLDER` adds rows for recordings.
+Sounds are cut into chunks and classified as in ingest. `--audio FOLDER` adds rows for recordings.
 
 speech_withheld_percent
-    Of the time in which a word is spoken, what no transcriber would hear: it lies in chunks that go without audio, or
-    before what is sent of a chunk, and not in the next chunk's lead either. Over all rows but those of lone words,
-    each row counting alike.
+    Share of the speech time that no transcriber would receive: it is in chunks without audio, or before the audio that
+    is sent of a chunk, and not in the next chunk's lead either. Mean over all rows except those of lone words.
 lone_words_withheld_percent
     The same for single words of a third of a second with many seconds of noise or music around them.
 false_chunks_per_hour
-    Chunks without speech that would be transcribed, per hour of music, noise and silence. Recordings count apart
-    (recorded_false_chunks): they are too short for a rate.
+    Chunks without speech that would be transcribed, per hour of music, noise and silence. Recordings are counted
+    separately (recorded_false_chunks), because they are too short for a rate.
 chunk_ms, frame_by_frame_ms
-    Processor time of one chunk, as we do it and as one call of the model a frame does it.
+    Processor time of one chunk, in our implementation and with one call of the model per frame.
 probability_difference
     Largest difference between the two in any frame.
 """
@@ -37,13 +36,13 @@ from wire.audio import samples, seconds
 from wire.chunk import Chunk
 
 _LONE = "lone words"
-#: Seconds of radio and of each kind of no speech, and how many readers.
+#: Seconds of radio, seconds of each sound without speech, and number of readers.
 _FULL, _QUICK = (1800, 600, 48), (240, 60, 10)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = arguments(__doc__)
-    parser.add_argument("--audio", type=Path, metavar="FOLDER", help="recordings to be judged, too")
+    parser.add_argument("--audio", type=Path, metavar="FOLDER", help="also evaluate these recordings")
     parser.add_argument("--threshold", type=float, default=Settings().vad_threshold, help="VAD_THRESHOLD")
     options = parser.parse_args(argv)
     radio_s, other_s, voices = _QUICK if options.quick else _FULL
@@ -73,7 +72,7 @@ def _row(sound: Sound, model: Silero, threshold: float) -> dict[str, object]:
 
 
 def judge(sound: Sound, model: Silero, threshold: float) -> list[Chunk]:
-    """A sound as it is sent to transcribers."""
+    """The chunks of a sound, as ingest sends them to transcribers."""
     settings = Settings()
     chunker, detector = Chunker(settings.chunk_samples, settings.lead_samples), SpeechDetector(model, threshold)
     pcm = np.clip(np.round(sound.audio * 32768), -32768, 32767).astype("<i2").tobytes()
@@ -87,7 +86,7 @@ def judge(sound: Sound, model: Silero, threshold: float) -> list[Chunk]:
 
 
 def withheld(sound: Sound, judged: Sequence[Chunk]) -> float:
-    """The share of speech time that no chunk which is sent holds, its lead included."""
+    """The share of the speech time that is in no chunk that is sent, including its lead."""
     spoken = np.zeros(len(sound.audio), bool)
     for start_s, end_s in sound.speech:
         spoken[samples(start_s) : samples(end_s)] = True

@@ -1,24 +1,24 @@
-"""From the demo station's microphone, so to speak, to a viewer's socket: how late, how right, how complete.
+"""Measure the whole system, from the demo station's stream to a viewer's socket: latency, accuracy and completeness.
 
-It watches `WS /stations/demo/live` like any viewer and compares what arrives with what the demo station says it said.
-Without --url it starts a system of its own (as `make up` does, on free ports) and stops it in the end.
+It follows `WS /stations/demo/live` like any viewer and compares the captions with the demo station's reference text.
+Without --url it starts its own system (as `make up` does, on free ports) and stops it at the end.
 
 latency_p50_s, latency_p95_s
-    From a chunk's last sample reaching ingest (`captured_s`) to the first caption that rests on it arriving here, of
+    From the arrival of a chunk's last sample in ingest (`captured_s`) to the arrival of its first caption here, for
     chunks captured within the measured period.
 shown_p50_s, shown_p95_s
-    From a word's end, as its caption has it, to the first caption that reaches so far arriving here, by one clock:
-    that of a machine on which all of it runs.
+    From a word's end, according to its caption, to the arrival here of the first caption that includes it; requires
+    one clock, so everything must run on one machine.
 wer_percent (also wer_sv_percent, wer_en_percent)
-    Word errors of final captions per word of truth; lower case, no punctuation. Only sentences that began and ended
-    within the measured period count; captions and truth on both sides of it are aligned along with them, so that
-    words at the edges are no errors (benchmarks/alignment.py).
+    Word errors of final captions per reference word; lower case, no punctuation. Only sentences that began and ended
+    within the measured period count; captions and sentences on both sides of it are aligned as well, so that words at
+    the edges are not errors (benchmarks/alignment.py).
 chunks_lost
-    Steps of 5 s in which at least three whole words were said and not one of them is in the captions, or at least
-    half of which a caption marks as a gap.
+    Steps of 5 s with at least three complete spoken words of which none is in the captions, or of which a caption
+    marks at least half as a gap.
 chunks_doubled
-    Steps of 5 s with a run of three or more words in excess that repeats words said nearby, plus captions that came
-    with an id or event that was final or known already.
+    Steps of 5 s with a run of three or more inserted words that repeats nearby words, plus captions whose id was
+    already final or whose event was already known.
 first_caption_s
     From the station's registration (own system) or from our connection to the first caption.
 """
@@ -45,28 +45,28 @@ from benchmarks.report import arguments, report
 from benchmarks.running import NotRunning, System, own_system
 
 STEP_S = 5.0
-#: How much truth and how many captions around the period are aligned along with it, in seconds.
+#: Margin around the period whose reference text and captions are also aligned, in seconds.
 MARGIN_S = 15.0
-#: Longest wait for the first caption, and for the last final ones, in seconds.
+#: Timeouts for the first caption, and for the last final ones, in seconds.
 FIRST_TIMEOUT_S, LAST_TIMEOUT_S = 180.0, 25.0
-#: --quick measures at most and at least so long, in seconds: less where the start has taken longer, so that it is over
-#: (QUICK_OVER_S after its beginning, without the waiting for the last captions) within a minute.
+#: Maximum and minimum duration of the measurement with --quick, in seconds. It is shortened after a slow start, to end
+#: QUICK_OVER_S after the program's start (plus the wait for the last captions), within a minute.
 QUICK_S, QUICK_LEAST_S, QUICK_OVER_S, QUICK_LAST_S = 24.0, 12.0, 44.0, 7.0
 
 
 @dataclass
 class Watched:
-    """What came over the socket."""
+    """Captions received from the socket."""
 
     arrived: dict[float, float] = field(default_factory=dict)  # first arrival, by the chunk's captured_s
     finals: dict[int, dict[str, Any]] = field(default_factory=dict)
-    shown: list[tuple[float, float]] = field(default_factory=list)  # ends of words, and after which time they came
+    shown: list[tuple[float, float]] = field(default_factory=list)  # end of a word, and how much later it arrived
     event: int = 0
     repeated: int = 0
-    until_s: float = 0.0  # how far captions reach
+    until_s: float = 0.0  # end of the last captioned word
 
     def take(self, caption: dict[str, Any], now_s: float) -> None:
-        """Take a caption that arrived at `now_s`."""
+        """Record a caption that arrived at `now_s`."""
         for word in caption.get("words", ()):
             if word["end_s"] > self.until_s:
                 self.until_s = word["end_s"]
@@ -81,13 +81,13 @@ class Watched:
             self.finals[caption["id"]] = caption
 
     def finals_until(self) -> float:
-        """How far final captions reach."""
+        """End of the last final caption."""
         return max((caption["end_s"] for caption in self.finals.values()), default=0.0)
 
 
 @dataclass(frozen=True)
 class Period:
-    """What was measured."""
+    """A measured period."""
 
     start_s: float
     end_s: float
@@ -97,7 +97,7 @@ class Period:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure, print, write."""
+    """Run the measurement, and print or write the results."""
     parser = arguments(__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--url", help="the API of a running system, such as http://127.0.0.1:8000")
@@ -120,12 +120,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def measure(system: System, measure_s: float, last_s: float, over_s: float | None = None) -> Period:
-    """Watch the demo station for `measure_s` seconds; for less, if it should be over by `over_s` (Unix time).
+    """Follow the demo station for `measure_s` seconds, or less in order to end by `over_s` (Unix time).
 
     Raises:
-        NotRunning: no caption came, or nobody knows what was said.
+        NotRunning: no caption arrived, or the reference text is not available.
     """
-    truth(system, time.time())  # or all would be measured in vain
+    truth(system, time.time())  # fail early if the reference text is not available
     socket = simple_websocket.Client(f"{system.url.replace('http', 'ws', 1)}/stations/demo/live")
     watched, began_s = Watched(), time.time()
     try:
@@ -140,7 +140,7 @@ def measure(system: System, measure_s: float, last_s: float, over_s: float | Non
             while not watched.event and time.time() < began_s + FIRST_TIMEOUT_S:
                 next(_captions(socket, watched, 1.0))
             if not watched.event:
-                raise NotRunning(f"no caption came within {FIRST_TIMEOUT_S:.0f} s: is a transcriber running?")
+                raise NotRunning(f"no caption arrived within {FIRST_TIMEOUT_S:.0f} s: is a transcriber running?")
             start_s = time.time()
             first_s = start_s - began_s
             if over_s is not None:
@@ -160,10 +160,10 @@ def measure(system: System, measure_s: float, last_s: float, over_s: float | Non
 
 
 def truth(system: System, after_s: float) -> list[dict[str, Any]]:
-    """What the demo station has said since a Unix time, with the times of its words.
+    """The sentences that the demo station has spoken since a Unix time, with the times of their words.
 
     Raises:
-        NotRunning: it does not say.
+        NotRunning: they are not available.
     """
     try:
         answer = httpx.get(f"{system.truth}/truth", params={"after": after_s}, timeout=30).raise_for_status()
@@ -173,7 +173,7 @@ def truth(system: System, after_s: float) -> list[dict[str, Any]]:
 
 
 def judge(period: Period) -> tuple[dict[str, float], list[dict[str, Any]]]:
-    """Figures and rows."""
+    """Compute figures and rows."""
     start_s, end_s, watched = period.start_s, period.end_s, period.watched
     near = [
         caption
@@ -203,7 +203,7 @@ def judge(period: Period) -> tuple[dict[str, float], list[dict[str, Any]]]:
 
 
 def _captions(socket: simple_websocket.Client, watched: Watched, seconds: float) -> Iterator[float]:
-    """Take captions for so many seconds; yields the time after each message, and every second."""
+    """Receive captions for some seconds; yields the time after each message, and every second."""
     until = time.time() + seconds
     while (left_s := until - time.time()) > 0:
         message = socket.receive(timeout=min(left_s, 1.0))

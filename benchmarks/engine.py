@@ -1,7 +1,7 @@
-"""`python -m benchmarks.engine`: how long a 5 s chunk takes on this device, by batch size and stage.
+"""`python -m benchmarks.engine`: time to transcribe a 5 s chunk on this device, by batch size and stage.
 
-Times are of one worker with one thread. On a CPU they are processor time, so that other work on the machine does not
-count; a core can serve as many stations as chunks fit into 5 s.
+Times are for one worker with one thread. On a CPU they are processor time, so that other load on the machine does not
+count; a core can serve as many stations as it can transcribe chunks in 5 s.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from transcriber.engine import Utterance
 from transcriber.model import load
 from transcriber.transformers_engine import TransformersEngine
 
-#: New audio of a chunk, and the lead that is heard with it, in seconds.
+#: New audio of a chunk, and its lead, in seconds.
 CHUNK_S, LEAD_S = 5.0, 2.0
 
 SAMPLE_RATE_HZ = 16_000
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="demo/model", help="a checkpoint's folder or its name on the hub")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--language", default="sv", choices=LANGUAGES)
-    parser.add_argument("--detect", action="store_true", help="do not tell the engine which language it is")
+    parser.add_argument("--detect", action="store_true", help="let the engine detect the language")
     options = parser.parse_args(argv)
     language = None if options.detect else options.language
     torch.set_num_threads(1)
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         row: dict[str, object] = {"batch": size, "ms a chunk": 1000 * chunk_s, "tokens a chunk": tokens / len(chunks)}
         rows.append({**row, **{f"{stage} %": 100 * spent_s / whole_s for stage, spent_s in stages.items()}})
         figures[f"chunk_ms_batch_{size}"] = 1000 * chunk_s
-    figures["texts_per_chunk"] = texts / len(chunks)  # more than 1 where the language is in doubt
+    figures["texts_per_chunk"] = texts / len(chunks)  # more than 1 if the language is in doubt
     figures["stations_per_worker"] = CHUNK_S / (figures[f"chunk_ms_batch_{BATCH_SIZES[-1]}"] / 1000)
     title = f"{engine.name} on {engine.device}, {engine.context_s:g} s of context: one {CHUNK_S:g} s chunk"
     report(title, rows, figures, options.json)

@@ -1,4 +1,4 @@
-"""What an engine makes of sentences whose words are known."""
+"""Word error rate of an engine on sentences with known text."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from trainer.evaluation.normalising import normaliser
 from trainer.evaluation.scoring import total, word_scores
 from transcriber.engine import Engine, Utterance
 
-#: Sentences that are heard at once.
+#: Sentences per batch.
 BATCH = 4
 
 
 def wer_percent(engine: Engine, utterances: Sequence[Utterance], texts: Sequence[str]) -> float:
-    """The word error rate over all of them, each normalised as its language is, which is told."""
+    """The word error rate over all utterances, normalised by their languages, which are given to the engine."""
     said, written = [], []
     for first in tqdm(range(0, len(utterances), BATCH), desc="hear", unit="batch", leave=False):
         batch, expected = utterances[first : first + BATCH], texts[first : first + BATCH]

@@ -1,11 +1,11 @@
-"""`python -m benchmarks.joining`: how long it takes from connecting to a station until its first audio is there.
+"""`python -m benchmarks.joining`: time from connecting to a station to its first decoded audio.
 
-A server sends a stream from its midst, as fast as it is played, behind a burst of as many bytes as Icecast sends at
-once (64 kB) or behind none. Ours looks at the address, probes it unless it is an MP3, and decodes it, each with a
-connection of its own; beside it stands ffmpeg alone, as a program starts it that asks nothing before.
+A server sends a stream from somewhere in its middle, in real time, after an initial burst of 64 kB as sent by Icecast,
+or without one. Our code resolves the address, probes it unless it is an MP3, and decodes it, with a separate connection
+for each step; it is compared with plain ffmpeg, started without probing first.
 
 mp3_first_audio_s, aac_first_audio_s, opus_first_audio_s    ours, without a burst; medians
-mp3_ffmpeg_first_audio_s    ffmpeg alone
+mp3_ffmpeg_first_audio_s    plain ffmpeg
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from ingest.ffmpeg import Process, decode_command, find_program
 from ingest.playlist import make_client, resolve
 from ingest.probe import probe_url
 
-#: Content type, options of ffmpeg, bytes a second, and where a listener joins; an Ogg's pages begin with its headers.
+#: Content type, ffmpeg options, bytes per second, and the offset at which a listener joins; Ogg must begin with
+#: headers.
 STREAMS = {
     "mp3": ("audio/mpeg", ["-c:a", "libmp3lame", "-b:a", "128k", "-f", "mp3"], 16_000, 123_457),
     "aac": ("audio/aac", ["-c:a", "aac", "-b:a", "128k", "-f", "adts"], 16_000, 123_457),
@@ -38,12 +39,12 @@ STREAMS = {
 
 BURSTS = (0, 65_536)
 
-#: Length of a stream and longest wait, in seconds; how often each is joined.
+#: Duration of a stream and timeout, in seconds; repetitions of each measurement.
 LENGTH_S, PATIENCE_S, TIMES = 90, 60.0, 3
 
 
 class Radio(ThreadingHTTPServer):
-    """Sends `/mp3`, `/aac` and `/opus`, behind a burst of so many bytes: `/mp3/65536`."""
+    """Serves `/mp3`, `/aac` and `/opus`, followed by the size of the burst: `/mp3/65536`."""
 
     daemon_threads = True
 
@@ -61,7 +62,7 @@ class _Sender(BaseHTTPRequestHandler):
         super().__init__(*rest)  # type: ignore[arg-type]
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
+        """Do not log requests."""
 
     def do_GET(self) -> None:
         _, encoding, burst = self.path.split("/")
@@ -79,7 +80,7 @@ class _Sender(BaseHTTPRequestHandler):
                 sent = max(sent, until)
                 time.sleep(0.05)
         except OSError:
-            return  # the listener has what it wanted
+            return  # the listener has disconnected
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -103,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def measure(url: str, times: int, done: Callable[[], object]) -> dict[str, float]:
-    """Each way's median over so many times, in turn."""
+    """The median of each way over `times` rounds."""
     found: dict[str, list[float]] = {name: [] for name in WAYS}
     for name, join in [*WAYS.items()] * times:
         found[name].append(join(url))
@@ -112,7 +113,7 @@ def measure(url: str, times: int, done: Callable[[], object]) -> dict[str, float
 
 
 def encode(folder: Path, encoding: str) -> None:
-    """Make a stream; what is heard in it does not matter."""
+    """Encode a stream; its content does not matter."""
     _, options, _, _ = STREAMS[encoding]
     sound = ["-f", "lavfi", "-i", f"sine=frequency=440:sample_rate=48000:duration={LENGTH_S}", "-ac", "2"]
     command = [find_program("ffmpeg"), "-v", "error", *sound, *options, str(folder / encoding)]
@@ -120,7 +121,7 @@ def encode(folder: Path, encoding: str) -> None:
 
 
 def ours(url: str) -> float:
-    """As `ingest.station` does."""
+    """Join as `ingest.station` does."""
     begun_s = time.monotonic()
     with make_client(PATIENCE_S) as client:
         address = resolve(url, client)
@@ -130,7 +131,7 @@ def ours(url: str) -> float:
 
 
 def alone(url: str) -> float:
-    """ffmpeg with our options, but nothing said of the format."""
+    """Join with plain ffmpeg, with our options but without the format."""
     return _first(url, time.monotonic())
 
 

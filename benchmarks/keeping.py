@@ -1,12 +1,12 @@
-"""`python -m benchmarks.keeping`: what it costs to keep what stations say, to be heard again, by ways to code it.
+"""`python -m benchmarks.keeping`: the cost of storing stations' audio for replay, by codec.
 
-Held-out sentences in chunks of 5 s, each coded for itself by libsndfile, as ingest does it, and decoded; the bundled
-model hears what was kept, and what came.
+Held-out sentences in chunks of 5 s, each encoded by itself with libsndfile, as in ingest, and decoded; the bundled
+model transcribes the decoded and the original audio.
 
-keep_ms           processor time of one chunk, coded
+keep_ms           processor time to encode one chunk
 kept_kb_per_s     of Redis's memory
-kept_wer_percent  of what was kept; heard_wer_percent: of what came
-hear_minute_ms    processor time of a minute that is asked for, decoded and written as MP3
+kept_wer_percent  of the decoded audio; heard_wer_percent: of the original
+hear_minute_ms    processor time to decode a requested minute and encode it as MP3
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def codings() -> dict[str, Callable[[bytes], bytes]]:
-    """Ours first: what makes a file of PCM."""
+    """Functions that encode PCM, ours first."""
 
     def peer(container: str, coding: str) -> Callable[[bytes], bytes]:
         def code(pcm: bytes) -> bytes:
@@ -92,7 +92,7 @@ def codings() -> dict[str, Callable[[bytes], bytes]]:
 
 
 def kept_by(code: Callable[[bytes], bytes], material: Iterable[Pcm]) -> tuple[dict[str, float], list[Pcm]]:
-    """What a coding costs, and what it leaves."""
+    """The cost of a codec, and the decoded audio."""
     spent_ms: list[float] = []
     n_bytes, n_samples, kept = 0, 0, []
     for pcm in material:
@@ -110,7 +110,7 @@ def kept_by(code: Callable[[bytes], bytes], material: Iterable[Pcm]) -> tuple[di
 
 
 def chunked(pcm: Pcm) -> list[Pcm]:
-    """Pieces of 5 s; the last one may be shorter."""
+    """Split PCM into pieces of 5 s; the last one may be shorter."""
     return np.split(pcm, range(samples(CHUNK_S), len(pcm), samples(CHUNK_S)))
 
 

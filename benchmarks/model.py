@@ -1,4 +1,4 @@
-"""`python -m benchmarks.model`: word error rates of the bundled model on sentences and voices that it never heard."""
+"""`python -m benchmarks.model`: word error rates of the bundled model on held-out sentences and voices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FULL, _QUICK = 500, 60
 def main(argv: Sequence[str] | None = None) -> int:
     parser = arguments(__doc__)
     parser.add_argument("--model", type=Path, default=Path("demo/model"), help="a published folder")
-    parser.add_argument("--utterances", type=int, help="in each exam, instead of the usual number")
+    parser.add_argument("--utterances", type=int, help="number of utterances in each exam")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
     recogniser = load(str(options.model), "cpu")
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def figures(rows: Sequence[WerRow]) -> dict[str, float]:
-    """The promised ones: whole sentences at the promised SNR; and the same of windows cut anywhere."""
+    """The promised figures: whole sentences at the promised SNR, and windows cut anywhere at the same SNR."""
     promised = {(row.language, row.set): row.wer_percent for row in rows if row.snr_db == exam.PROMISED_SNR_DB}
     return {
         **{f"wer_{language}_percent": promised[language, "sentences"] for language in LANGUAGES},
@@ -53,7 +53,7 @@ def figures(rows: Sequence[WerRow]) -> dict[str, float]:
 
 
 def _short(row: WerRow) -> dict[str, object]:
-    """Column names that leave the table within 80 characters."""
+    """Short column names, to fit the table into 80 characters."""
     short = {"substitutions": "sub", "deletions": "del", "insertions": "ins"}
     return {short.get(name, name): value for name, value in asdict(row).items()}
 

@@ -1,11 +1,11 @@
-"""`python -m benchmarks.prompts`: whether it helps a model to be told what was said before, and names to expect.
+"""`python -m benchmarks.prompts`: whether prompts with previous text and expected names help a model.
 
-The bundled model was trained without prompts, so that none reach it on air; here it gets them all the same, to show
-why. The other model was taught to be prompted, from the bundled one on (`benchmarks/training/taught.py`; some twenty
-minutes the first time, in --cache). Windows are cut anywhere in held-out bulletins by held-out voices. Told is:
-nothing; what was said before, as it was; what was said elsewhere; the names that the window has, among as many others,
-as a station's hot words would be; names that it does not have. *Names* have a capital within a sentence.
-Decoded greedily, without a second try: that mends some of what a prompt spoils, and hides it.
+The bundled model was trained without prompts, so it gets none on air; here it gets them anyway, to show why. The other
+model is the bundled one fine-tuned with prompts (`benchmarks/training/taught.py`; about twenty minutes the first time,
+stored in --cache). Windows are cut anywhere in held-out bulletins by held-out voices. The prompts are: none; the
+correct previous text; text from elsewhere; the window's names among as many others, like a station's hot words; names
+that are not in the window. *Names* are words with a capital letter within a sentence. Decoding is greedy, without a
+second try, which would repair and so hide some of the errors that a prompt causes.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from transcriber.transformers_engine import TransformersEngine
 #: Windows for each language.
 _FULL, _QUICK = 100, 20
 SNRS_DB = (None, 10.0, 0.0)
-#: Hot words of a window that it does not have, and words that were said before.
+#: Maximum number of hot words that are not in the window, and of words of previous text.
 _OTHERS, _PREVIOUS_WORDS = 4, 25
 _BATCH = 8
 
 
 @dataclass(frozen=True)
 class Window:
-    """A window without noise; all words that are whole in it, what was said before, and names from elsewhere."""
+    """A window without noise; all words that are complete in it, the previous text, and names from elsewhere."""
 
     audio: Audio
     language: Language
@@ -57,7 +57,7 @@ class Window:
 
 @dataclass
 class Tally:
-    """Errors in all words, and names that were not written."""
+    """Errors in all words, and names that were not recognised."""
 
     words: int = 0
     errors: int = 0
@@ -68,7 +68,7 @@ class Tally:
 def main(argv: Sequence[str] | None = None) -> int:
     options = with_taught(arguments(__doc__)).parse_args(argv)
     torch.set_num_threads(1)
-    # It is told, though its manifest says that it should not be.
+    # Force prompts, which its manifest rules out.
     models = {"bundled": replace(load("demo/model", device="cpu"), trained_with_prompts=True)}
     if model := taught_model(options):
         models["taught"] = model
@@ -90,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def windows(language: Language, count: int, seed: int = 17) -> list[Window]:
-    """Windows from within bulletins, with something said before them."""
+    """Windows from within bulletins, with previous text."""
     rng = random.Random(f"prompts-{language}-{seed}")
     found: list[Window] = []
     while len(found) < count:
@@ -116,7 +116,7 @@ def _with_names(window: Window, elsewhere: Window) -> Prompt:
     return Prompt(hot_words=tuple(random.Random(window.previous).sample(told, len(told))))
 
 
-#: What is told: of a window, and another one of the same language.
+#: Makes the prompt of a window, given another one of the same language.
 TOLD: Mapping[str, Callable[[Window, Window], Prompt]] = {
     "nothing": lambda window, elsewhere: NO_PROMPT,
     "what was said before": lambda window, elsewhere: Prompt(previous=window.previous),
@@ -132,7 +132,7 @@ TOLD: Mapping[str, Callable[[Window, Window], Prompt]] = {
 def judged(
     model: Model, material: Sequence[Window], told: str, snr_db: float | None, progress: Callable[[int], object]
 ) -> Tally:
-    """What a model makes of all windows, told something."""
+    """Errors of a model over all windows, with one kind of prompt."""
     engine, tally = TransformersEngine(model, second_try=SecondTry(beams=1)), Tally()
     for first in range(0, len(material), _BATCH):
         batch = range(first, min(len(material), first + _BATCH))
@@ -149,12 +149,12 @@ def judged(
 
 
 def count(tally: Tally, window: Window, said: Sequence[str]) -> None:
-    """Count what was written of a window."""
+    """Count errors in one window."""
     truth = [TruthWord(text, 0.0, 0.0, window.language, True) for w in window.words for text in normalised(w)]
     found = align(truth, said)
     errors = found.by_language()[window.language]
     tally.words += errors.words
-    # Words before the first one that was said belong to none, and are wrong all the same.
+    # Words inserted before the first reference word belong to no language; count them here.
     tally.errors += errors.substituted + errors.deleted + errors.inserted
     tally.errors += sum(len(words) for index, words in found.invented if index < 0)
     named = {text for name in window.names for text in normalised(name)}
@@ -164,7 +164,7 @@ def count(tally: Tally, window: Window, said: Sequence[str]) -> None:
 
 
 def noisy(window: Window, number: int, snr_db: float | None) -> Audio:
-    """A window in noise of one kind after the other."""
+    """A window with noise; its kind depends on the window's number."""
     if snr_db is None:
         return window.audio
     kind = noise.KINDS[number % len(noise.KINDS)]
@@ -180,7 +180,7 @@ def _other(material: Sequence[Window], number: int) -> Window:
 
 
 def figures(rows: Sequence[Row]) -> dict[str, float]:
-    """WER at 10 dB of the taught model, or of the only one, by what it was told."""
+    """WER at 10 dB of the taught model, or of the only one, by prompt."""
     last = rows[-1]["model"]
     told = {"nothing": "nothing", "what was said before": "previous", "its names among others": "hot_words"}
     return {

@@ -1,4 +1,4 @@
-"""What every benchmark shares: its arguments, its table, and its JSON."""
+"""Command-line arguments, table and JSON output of every benchmark."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Row = Mapping[str, object]
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:
-    """A parser with what every benchmark takes; add your own to it.
+    """A parser with the common arguments, to which a benchmark adds its own.
 
     Args:
-        description: the module's docstring; the command that it begins with is what the usage calls the program.
+        description: the module's docstring; the command at its beginning becomes the program's name in the usage.
     """
     command = re.match(r"`(python -m [\w.]+)", description or "")
     parser = argparse.ArgumentParser(prog=command[1] if command else None, description=description)
@@ -29,7 +29,7 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
 
 
 def report(title: str, rows: Sequence[Row], figures: Mapping[str, float], json_file: Path | None) -> None:
-    """Print rows as one table and figures below it; write both to `json_file` if one was asked for.
+    """Print rows as one table and figures below it; also write both to `json_file`, if given.
 
     A figure that could not be measured is left out of `figures`, never invented.
     """
@@ -42,7 +42,7 @@ def show(
     figures: Mapping[str, float],
     json_file: Path | None,
 ) -> None:
-    """As `report`, where columns do not fit one table: several, each with its title; `rows` have all columns."""
+    """Like `report`, but with several tables, each with its title; `rows` have the columns of all tables."""
     to = console()
     for title, shown in titled:
         to.print(table(title, shown, to.width))
@@ -54,11 +54,11 @@ def show(
 
 
 def table(title: str, rows: Sequence[Row], width: int) -> Group:
-    """One column for each name that any row has, in the order of their first appearance."""
+    """A table with a column for each key of any row, in the order of first appearance."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     numeric = {name for name in columns if all(isinstance(row.get(name), int | float | None) for row in rows)}
     cells = [[_cell(row.get(name)) for name in columns] for row in rows]
-    # Names of rows keep to one line; other text goes on in the next one where the terminal is narrow.
+    # Row names stay on one line; other text is wrapped on a narrow terminal.
     return Group(*tables(title, columns, cells, width, figures=numeric, names=columns[:1]))
 
 

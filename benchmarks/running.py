@@ -1,4 +1,4 @@
-"""A system of its own for a benchmark: what `make up` starts, on free ports, with the demo station alone."""
+"""Run a separate system for a benchmark: as `make up` does, on free ports, with only the demo station."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: Longest wait until everything is ready, in seconds.
+#: Timeout for the start, in seconds.
 START_TIMEOUT_S = 300
 
 
 class NotRunning(RuntimeError):
-    """The system could not be started or does not answer; the text says why."""
+    """The system could not be started or does not answer; the message says why."""
 
 
 @dataclass(frozen=True)
 class System:
-    """Where a running system is."""
+    """Addresses of a running system."""
 
     url: str  # of the API
     truth: str  # of the demo station
@@ -36,10 +36,10 @@ class System:
 
 @contextlib.contextmanager
 def own_system(transcribers: int = 1) -> Iterator[System]:
-    """Start everything; stop it in the end.
+    """Start all services, and stop them at the end.
 
     Raises:
-        NotRunning: something did not start; the log's last lines are in the text.
+        NotRunning: a service did not start; the message has the log's last lines.
     """
     api, demo, redis = _free_ports(3)
     with tempfile.TemporaryDirectory(prefix="undertext-benchmark-") as folder:
@@ -54,12 +54,12 @@ def own_system(transcribers: int = 1) -> Iterator[System]:
             "DATA_DIR": str(Path(folder) / "var"),
             "STATIONS_FILE": str(Path(folder) / "stations.yml"),
             "TRANSCRIBERS": str(transcribers),
-            # Programs out of wheels lie beside our Python; `make` would have put them on the path.
+            # Programs from wheels are next to our Python; `make` would have added them to the path.
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         }
         with log.open("wb") as out:
             process = subprocess.Popen(
-                # On a leash: whatever ends the benchmark ends the system too.
+                # The leash stops the system when the benchmark ends, however it ends.
                 [
                     sys.executable,
                     "-S",
@@ -92,7 +92,7 @@ def own_system(transcribers: int = 1) -> Iterator[System]:
 
 
 def ready(system: System) -> bool:
-    """Whether API, a transcriber and the demo station answer."""
+    """Whether the API, a transcriber and the demo station are ready."""
     try:
         return httpx.get(f"{system.url}/readyz").is_success and httpx.get(f"{system.truth}/healthz").is_success
     except httpx.TransportError:

@@ -1,7 +1,6 @@
-"""What the detector's benchmark listens to: long recordings with the times of speech in them, and without any speech.
+"""Sounds for the detector's benchmark: long recordings with known times of speech, and without any speech.
 
-All of it is synthetic but for the recordings of `--audio`. Pure, but for reading those: the same seeds make the same
-sounds.
+All sounds are synthetic except the recordings of `--audio`. The same seeds give the same sounds.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from wire.audio import SAMPLE_RATE_HZ, samples, seconds
 Audio = NDArray[np.float32]
 Span = tuple[float, float]
 
-#: Loudness of speech, as on the radio, and of speech that is hardly audible.
+#: Loudness of speech on the radio, and of barely audible speech.
 SPEECH_DBFS, FAINT_DBFS = -23.0, -49.0
-#: Between two readers, so that many chunks hold a sentence's beginning or its end and nothing else.
+#: Pause between two readers, so that many chunks contain only the beginning or the end of a sentence.
 GAP_S = (4.0, 14.0)
-#: A moment of a recording is taken for speech if it is no fainter than this below the loud ones, and so much above the
-#: faintest, which are the room.
+#: A block of a recording counts as speech if it is at most this far below the loudest blocks, and at least this far
+#: above the faintest ones, which are room noise.
 REAL_SPEECH_BELOW_DB, REAL_SPEECH_ABOVE_DB = 25.0, 6.0
-#: Recordings of speech and of none, in the column `kind` of SOURCES.tsv.
+#: Values of the column `kind` in SOURCES.tsv: with and without speech.
 KINDS = ("speech", "nospeech")
 
 _LONE = {"sv": ("Ja.", "Nej.", "Tack.", "Just det."), "en": ("Yes.", "No.", "Thanks.", "Quite so.")}
@@ -40,14 +39,14 @@ _LONE = {"sv": ("Ja.", "Nej.", "Tack.", "Just det."), "en": ("Yes.", "No.", "Tha
 
 @dataclass(frozen=True)
 class Sound:
-    """Mono 16 kHz audio and when there is speech in it, in seconds."""
+    """Mono 16 kHz audio, and the times of speech in it, in seconds."""
 
     name: str
     audio: Audio = field(repr=False)
     speech: tuple[Span, ...] = ()
 
     def changed(self, how: str, audio: Audio) -> Sound:
-        """The same speech with other audio."""
+        """The same times of speech with other audio."""
         return Sound(f"{self.name}, {how}", np.asarray(audio, np.float32), self.speech)
 
 
@@ -81,7 +80,7 @@ def readers(count: int, *, lone_words: bool = False, seed: int = 2) -> Sound:
 
 
 def disturbed(clean: Sound) -> Iterator[Sound]:
-    """The same speech as it is, and as radio, telephones and distance make it."""
+    """The same speech unchanged, in noise and music, by telephone, and at a very low level."""
     rng = np.random.default_rng(3)
     count = len(clean.audio)
     yield clean
@@ -98,7 +97,7 @@ def disturbed(clean: Sound) -> Iterator[Sound]:
 
 
 def speechless(duration_s: float) -> Iterator[Sound]:
-    """Music, noises and silence, each as long as that."""
+    """Music, noise and silence, each of the given duration."""
     rng, numpy_rng, count = random.Random(5), np.random.default_rng(5), samples(duration_s)
     pieces: list[Audio] = []
     while sum(map(len, pieces)) < count:
@@ -114,9 +113,9 @@ def speechless(duration_s: float) -> Iterator[Sound]:
 
 
 def recordings(folder: Path) -> tuple[Sound | None, list[Sound]]:
-    """The speech of a folder, with pauses between, and each of its recordings without speech.
+    """The speech of a folder, joined with pauses, and each of its recordings without speech.
 
-    With a SOURCES.tsv (columns `file` and `kind`) that tells which is which; else a subfolder `nospeech` does.
+    They are classified by SOURCES.tsv (columns `file` and `kind`) if there is one, else by a subfolder `nospeech`.
     """
     clips, without = [], []
     for path, kind in sorted(_listed(folder)):
@@ -145,7 +144,7 @@ def _decoded(path: Path) -> Audio:
 
 
 def _loud_spans(audio: Audio) -> list[Span]:
-    """Where recorded speech is: nobody wrote down the times of its words."""
+    """Times of recorded speech, estimated from its loudness."""
     step = samples(0.02)
     blocks = audio[: len(audio) // step * step].reshape(-1, step)
     levels = np.sqrt(np.square(blocks).mean(1))
@@ -170,7 +169,7 @@ def _with_gaps(name: str, clips: Sequence[tuple[Audio, list[Span]]], rng: random
 
 
 def _noise(kind: str, count: int, rng: np.random.Generator) -> Audio:
-    """Longer than the bank that it is cut from."""
+    """Noise that may be longer than the bank it is cut from."""
     step = samples(noise.BANK_S / 2)
     return np.concatenate([noise.noise(kind, step, rng) for _ in range(0, count, step)])[:count]
 

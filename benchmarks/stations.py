@@ -1,15 +1,15 @@
-"""`python -m benchmarks.stations`: how many stations this machine captions, and how late, with readers and without.
+"""`python -m benchmarks.stations`: how many stations this machine can caption, and how late, with and without viewers.
 
-A system of its own (as `make up` starts it, all of it on this machine) gets more and more stations: the demo station's
-stream, each read, decoded, looked through for speech and transcribed by itself. Every number of stations is measured
-twice, while nobody reads along and while somebody follows each of them on a socket, so that what is said is heard
-before its chunk is whole as far as there is time. It ends with the first number at which captions are too late.
+It starts its own system (as `make up` does, all on this machine) and adds more and more stations: each is the demo
+station's stream, separately read, decoded, searched for speech and transcribed. Each number of stations is measured
+twice: without viewers, and with one viewer per station on a socket, so that partial chunks are decoded when there is
+time. It stops at the first number at which captions are too late.
 
-lag p50, lag p95   from the end of a chunk's audio to its captions, in seconds, out of the transcribers' metrics
-shown p50, p95     from a word's end to its first caption on a socket, in seconds; while somebody reads along
+lag p50, lag p95   from the end of a chunk's audio to its captions, in seconds, from the transcribers' metrics
+shown p50, p95     from a word's end to its first caption on a socket, in seconds; with viewers
 shed %             audio that was too old to be transcribed
 
-stations_at_5_s    the most stations whose lag p95 was no more than --most-lag (5 s), and of which nothing was shed
+stations_at_5_s    the most stations with a lag p95 of at most --most-lag (5 s) and nothing shed
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from tqdm import tqdm
 from benchmarks.report import Row, arguments, report
 from benchmarks.running import NotRunning, System, own_system
 
-#: Stations that are tried one after the other.
+#: Numbers of stations to try.
 NUMBERS, QUICK_NUMBERS = (1, 5, 10, 15, 20, 30, 40, 60, 80, 100), (2,)
 
-#: What came before has to be done, and how long is measured, in seconds.
+#: Time to settle before a measurement, and durations of a measurement, in seconds.
 SETTLE_S, MEASURE_S, QUICK_S = 25.0, 45.0, 12.0
 
 _DEFAULT = " ".join(map(str, NUMBERS))
@@ -48,9 +48,9 @@ _AUDIO = "undertext_transcriber_audio_seconds"
 
 @dataclass
 class Counts:
-    """What the transcribers have counted so far."""
+    """Counters of all transcribers."""
 
-    lags: dict[float, float] = field(default_factory=dict)  # captions that were no later, by seconds
+    lags: dict[float, float] = field(default_factory=dict)  # number of captions that were at most this late
     shed_s: float = 0.0
     audio_s: float = 0.0
 
@@ -59,7 +59,7 @@ class Counts:
         return Counts(lags, self.shed_s - before.shed_s, self.audio_s - before.audio_s)
 
     def lag_s(self, share: float) -> float | None:
-        """A quantile of the lags, as Prometheus reckons it: within a bucket, all are equally likely."""
+        """A quantile of the lags, computed as in Prometheus: interpolated linearly within a bucket."""
         total = max(self.lags.values(), default=0.0)
         below, from_s = 0.0, 0.0
         for le, count in sorted(self.lags.items()):
@@ -70,23 +70,23 @@ class Counts:
 
     @property
     def shed_percent(self) -> float:
-        """Audio that was not transcribed."""
+        """Share of audio that was not transcribed."""
         return 100 * self.shed_s / (self.shed_s + self.audio_s) if self.shed_s else 0.0
 
 
 class Readers:
-    """Somebody who follows each of some stations; when words were first shown to them."""
+    """Viewers, one per station, that record when words are first shown."""
 
     def __init__(self, system: System, ids: Sequence[str]) -> None:
         self._url = system.url.replace("http", "ws", 1)
         self._stop = threading.Event()
-        self.late_s: list[tuple[float, float]] = []  # Unix time, and how late a word came
+        self.late_s: list[tuple[float, float]] = []  # Unix time of arrival, and delay after the word's end
         self._threads = [threading.Thread(target=self._read, args=(id,), daemon=True) for id in ids]
         for thread in self._threads:
             thread.start()
 
     def close(self) -> None:
-        """They go."""
+        """Disconnect."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
@@ -106,12 +106,16 @@ class Readers:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure, print, write."""
+    """Run the measurement, and print or write the results."""
     parser = arguments(__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--transcribers", type=int, default=os.cpu_count() or 1, help="default: one a core")
-    parser.add_argument("--stations", type=int, nargs="+", metavar="N", help=f"numbers of them (default: {_DEFAULT})")
-    parser.add_argument("--most-lag", type=float, default=5.0, metavar="S", help="of the p95, in seconds (%(default)s)")
+    parser.add_argument("--transcribers", type=int, default=os.cpu_count() or 1, help="default: one per core")
+    parser.add_argument(
+        "--stations", type=int, nargs="+", metavar="N", help=f"numbers of stations (default: {_DEFAULT})"
+    )
+    parser.add_argument(
+        "--most-lag", type=float, default=5.0, metavar="S", help="maximum lag p95, in seconds (%(default)s)"
+    )
     options = parser.parse_args(argv)
     rows: list[Row] = []
     found = 0
@@ -132,7 +136,7 @@ def main(argv: list[str] | None = None) -> int:
 def measure(
     system: System, numbers: Sequence[int], most_lag_s: float, *, quick: bool
 ) -> Iterator[tuple[int, Row, bool]]:
-    """Each number of stations, what was measured, and whether the machine kept up with them."""
+    """Yield each number of stations, its row, and whether the machine kept up."""
     settle_s, measure_s = (QUICK_S / 2, QUICK_S) if quick else (SETTLE_S, MEASURE_S)
     ids: list[str] = []
     for number in tqdm(numbers, unit="step", desc="stations", leave=False):
@@ -173,7 +177,7 @@ def _count(system: System, settle_s: float, measure_s: float) -> Counts:
 
 
 def counted(exposition: str) -> Counts:
-    """What all transcribers together have counted, in Prometheus' text format."""
+    """Parse the counters of all transcribers from Prometheus' text format."""
     counts = Counts()
     for family in text_string_to_metric_families(exposition):
         for sample in family.samples:

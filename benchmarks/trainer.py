@@ -1,27 +1,26 @@
-"""`python -m benchmarks.trainer`: what the trainer does, in figures.
+"""`python -m benchmarks.trainer`: accuracy, speed and memory use of the trainer.
 
-planted_causes_caught         of 4 known faults of training, planted in tiny Whispers, that the alarm names
-evaluate_samples_per_s        5 s clips a second, by the architecture of Whisper small at full context on this device
-short_context_penalty_points  what a model's WER rises by at a context of 5 s, on clips that fit it
-prepare_hours_per_minute      hours of MP3 that become a corpus in a minute, beside what peers decode in it
-digits_wer_percent            of a release of spoken digits' test split, after training the model on it (--digits)
-..._from_nothing              the same of a model of random weights that heard nothing else
-windows_wer_percent_join_*    of the test split with several clips in a window, as on air, by what follows clips in
-                              training (--digits)
-resume_loss_difference        between a run that is killed and gone on with, and an unbroken one (--digits)
+planted_causes_caught         number of 4 known training faults, planted in tiny Whispers, that the alarm identifies
+evaluate_samples_per_s        5 s clips per second, with the architecture of Whisper small at full context, here
+short_context_penalty_points  increase of a model's WER at a context of 5 s, on clips that fit into it
+prepare_hours_per_minute      hours of MP3 prepared per minute; peers' decoding speed is in the table
+digits_wer_percent            on a release of spoken digits' test split, after fine-tuning the model on it (--digits)
+..._from_nothing              the same for a model trained from random weights
+windows_wer_percent_join_*    on the test split with several clips in a window, as on air, by the share of joined clips
+                              in training (--digits)
+resume_loss_difference        between a run that is killed and resumed, and an uninterrupted one (--digits)
 unseen_accent_wer_percent_plain, unseen_accent_wer_percent_balanced_augmented
-                              of each accent of the release, by models that were trained on the others (--digits)
+                              on each accent of the release, for models trained on the others (--digits)
 search_wer_percent_grid, ..._random, ..._tpe
-                              on dev of the best of 12 short trials, by three ways to choose them (--digits)
-repair_wer_percent_*          in short windows: of a model that breaks there, and behind each repair of it
+                              on dev, for the best of 12 short trials, by search method (--digits)
+repair_wer_percent_*          in short windows: for a model that fails there, and after each repair
 
-Three tables without a figure: `sizes`, the memory that training takes at each of Whisper's sizes, and on a GPU its
-speed; `robustness`, what noise, pitch and speed cost with and without augmentation; and
-`regularisation`, what keeps a run on few clips from learning them by heart (both --digits). Measures that train take
-minutes each; --quick leaves them out.
+Three tables have no figures: `sizes`, the memory needed to train each of Whisper's sizes, and on a GPU the speed;
+`robustness`, the effect of noise, pitch and speed with and without augmentation; and `regularisation`, how to avoid
+overfitting on few clips (both --digits). Measures that train take minutes each; --quick skips them.
 
-Weights of small are random and write 24 tokens a clip: what it costs does not depend on what it learnt. The lab
-measured 1.48 samples a second on an RTX A6000.
+Whisper small has random weights and generates 24 tokens per clip: its cost does not depend on its weights. The lab
+measured 1.48 samples per second on an RTX A6000.
 """
 
 from __future__ import annotations
@@ -54,21 +53,21 @@ from trainer.evaluation.utterances import Audio, Utterance, of_examples
 from trainer.examples import SAMPLE_RATE
 from trainer.models.device import device_of
 
-#: Of a clip for the speed, and tokens that are written of it.
+#: Duration of a clip in the speed test, and tokens generated for it.
 CLIP_S, CLIP_TOKENS = 5.0, 24
-#: Contexts of Whisper, and of live captions.
+#: Whisper's context, and that of live captions.
 FULL_S, LIVE_S = 30.0, 7.0
-#: The short context that the penalty is taken at; the bundled model was trained for 1 to 7 s.
+#: The short context of the penalty; the bundled model was trained for 1 to 7 s.
 SHORT_S = 5.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = arguments(__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--only", choices=MEASURES, help="one of the measures")
-    parser.add_argument("--model", default="demo/model", help="for the short context: a folder or a name on the hub")
+    parser.add_argument("--only", choices=MEASURES, help="run only this measure")
+    parser.add_argument("--model", default="demo/model", help="to measure and fine-tune: a folder or a name on the hub")
     parser.add_argument(
-        "--digits", type=Path, metavar="FOLDER", help="a release of digits to train on, as Common Voice's"
+        "--digits", type=Path, metavar="FOLDER", help="a release of digits to train on, in Common Voice's layout"
     )
     parser.add_argument("--device", default="auto")
     options = parser.parse_args(argv)
@@ -87,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def planted(options: argparse.Namespace) -> Measured:
-    """Each fault in a model of its own, and one model without."""
+    """Evaluate the alarm on a model with each fault, and on one without."""
     with tqdm(total=STEPS, unit="model", desc="plant faults", leave=False) as bar:
         faults = planted_causes(bar.update)
     rows: list[dict[str, object]] = [
@@ -106,14 +105,14 @@ def planted(options: argparse.Namespace) -> Measured:
 
 
 def speed(options: argparse.Namespace) -> Measured:
-    """Small's architecture at Whisper's context and at that of live captions."""
+    """Speed of Whisper small's architecture at Whisper's context and at that of live captions."""
     recogniser = small(options.device)
     gpu = recogniser.device.type == "cuda"
     found = Measured()
     for context_s in (FULL_S, LIVE_S):
         clips = 2048 if gpu else (1 if options.quick else 16)
         listening = Listening(context_s, tokens_per_s=(CLIP_TOKENS - TOKENS_AT_LEAST) / CLIP_S)
-        if gpu:  # what the first batch costs once is not what a batch costs
+        if gpu:  # warm up
             decode(recogniser, noises(256), listening)
         began_s = time.perf_counter()
         with tqdm(total=clips, unit="clip", desc=f"small at {context_s:g} s", leave=False) as bar:
@@ -127,7 +126,7 @@ def speed(options: argparse.Namespace) -> Measured:
 
 
 def short_context(options: argparse.Namespace) -> Measured:
-    """Held-out sentences of the demo that fit the short context."""
+    """Penalty of the short context on held-out sentences of the demo that fit into it."""
     recogniser = load(options.model, options.device)
     examples = [
         example
@@ -146,7 +145,7 @@ def short_context(options: argparse.Namespace) -> Measured:
     return Measured(rows, {} if points is None else {"short_context_penalty_points": points})
 
 
-#: Each measure by its name; a new one is a line here.
+#: All measures by name.
 MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
     "planted": planted,
     "speed": speed,
@@ -165,7 +164,7 @@ MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
 
 
 def small(device: str) -> Recogniser:
-    """Whisper small with random weights, and an end token that it never writes."""
+    """Whisper small with random weights, and a suppressed end token."""
     known = load("demo/model", "cpu")
     place = device_of(device)
     dtype = torch.bfloat16 if place.type == "cuda" else torch.float32
@@ -177,7 +176,7 @@ def small(device: str) -> Recogniser:
 
 
 def noises(count: int) -> list[Utterance]:
-    """Clips of noise."""
+    """Utterances of noise."""
     audio = np.random.default_rng(1).standard_normal(round(CLIP_S * SAMPLE_RATE), np.float32)
 
     def heard() -> Audio:

@@ -1,10 +1,10 @@
-"""`python -m benchmarks.word_times`: when each word is spoken, by cross-attention and by timestamp tokens.
+"""`python -m benchmarks.word_times`: accuracy of word times from cross-attention and from timestamp tokens.
 
-Cross-attention is what the transcriber uses: nothing more is written, and the decoder's attention is read. Timestamp
-tokens have to be taught, one before and one behind each word here, and they are written like words: they cost steps of
-the decoder, and words. The model that writes them is trained from the bundled one the first time
-(`benchmarks/training/taught.py`; some twenty minutes, in --cache); without them it is asked for attention, too, so that
-both are seen on one model. Held-out windows, cut anywhere; only words that were right have times to be judged.
+The transcriber uses cross-attention, which needs no extra tokens. Timestamp tokens, here one before and one after each
+word, must be learnt and are generated like words: they cost decoder steps, and words. The model that generates them is
+fine-tuned from the bundled one the first time (`benchmarks/training/taught.py`; about twenty minutes, stored in
+--cache); it is also measured with attention, so that both methods are compared on one model. Windows are held out and
+cut anywhere; only the times of correct words are evaluated.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from transcriber.transformers_engine import TransformersEngine
 _FULL, _QUICK = 150, 15
 SNRS_DB = (None, 10.0)
 _BATCH = 8
-#: Seconds of a timestamp's step, and tokens that a window may have: more than fit no decoder of the bundled size.
+#: Timestamp resolution in seconds, and maximum number of tokens per window, which fits the bundled model's decoder.
 _STEP_S, _MOST_TOKENS = 0.02, 90
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A word that was written, normalised, and when it is said to be spoken, in seconds."""
+    """A recognised word, normalised, and its estimated time, in seconds."""
 
     text: str
     start_s: float
@@ -53,7 +53,7 @@ class Timed:
 
 @dataclass
 class Tally:
-    """What one way came to."""
+    """Results of one method."""
 
     words: int = 0
     errors: int = 0
@@ -64,7 +64,7 @@ class Tally:
     elapsed_s: float = 0.0
 
     def add(self, example: Example, written: Sequence[Timed]) -> None:
-        """Judge what was written of an example."""
+        """Add the words recognised in an example."""
         truth = [Timed(text, w.start_s, w.end_s) for w in example.words for text in normalised(w.text)]
         self.audio_s += example.duration_s
         self.words += len(truth)
@@ -118,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def by_attention(model: Model, examples: Sequence[Example], tally: Tally) -> Iterator[list[Timed]]:
-    """As the transcriber does it, but for its second try."""
+    """As in the transcriber, but without a second try."""
     engine = TransformersEngine(model, second_try=SecondTry(below=-float("inf")))
     for batch in batches(examples):
         began_s = time.perf_counter()
@@ -130,7 +130,7 @@ def by_attention(model: Model, examples: Sequence[Example], tally: Tally) -> Ite
 
 
 def by_timestamps(model: Model, examples: Sequence[Example], tally: Tally) -> Iterator[list[Timed]]:
-    """With the same decoder, which is now asked for timestamps. It reads attention for nothing; that costs little."""
+    """With the same decoder, but generating timestamps. It also computes attention, unused; that costs little."""
     tokens = replace(model.tokens, suppressed=(*model.tokens.suppressed, model.tokens.no_timestamps))
     decoder, log_mel = GreedyDecoder(model.whisper, tokens, [(0, 0)]), LogMel(model.mel_filters, model.device)
     for batch in batches(examples):
@@ -151,7 +151,7 @@ def _from(prefixes: list[list[list[int]]], logits: Tensor) -> list[list[list[int
 
 
 def words_between(model: Model, tokens: Sequence[int]) -> Iterator[Timed]:
-    """Words between two timestamps; one that is not closed has no length."""
+    """Words between two timestamps; one without an end timestamp has no duration."""
     start_s, text = 0.0, []
     for token in [*tokens, model.tokens.timestamps_from]:
         if token < model.tokens.end:
@@ -168,7 +168,7 @@ def batches(examples: Sequence[Example]) -> Iterator[Sequence[Example]]:
 
 
 def figures(rows: Sequence[Row]) -> dict[str, float]:
-    """The 95th percentile of each way, without noise."""
+    """The 95th percentile of each method, without noise."""
     return {
         f"{row['model']}_{row['times by']}_p95_s": float(str(row["95th percentile s"]))
         for row in rows

@@ -1,18 +1,18 @@
-"""A run against the truth: errors, what happens at borders, times, delays, and captions where nobody speaks. Pure.
+"""Compare a run with the reference: word errors, errors at borders, times, delays and false captions. Pure functions.
 
 lost
-    A word of truth near a border that the captions leave out and that the same model wrote when it heard the whole
-    sentence. Near is within NEAR_S of where two windows overlap or meet; only borders count that have speech within
-    NEAR_S on both sides.
+    A reference word near a border that is missing from the captions, although the same model recognised it in the whole
+    sentence. Near means within NEAR_S of where two windows overlap or meet; only borders with speech within NEAR_S on
+    both sides count.
 doubled
-    A word near a border that is in the captions but not in the truth, and that with its neighbours (one to five words)
-    repeats what stands right before or behind it.
+    A word near a border that is in the captions but not in the reference, and that with its neighbours (one to five
+    words) repeats the words directly before or after it.
 cut
-    A word near a border of which only a fragment was written, or a fragment besides.
+    A word near a border of which only a fragment was recognised, or that has a fragment next to it.
 mislabelled
-    A word that is in a caption which says that another language is spoken.
+    A word in a caption that is labelled with another language.
 false captions
-    Final captions all words of which lie where nobody speaks; an hour is one of music, noise and silence.
+    Final captions with all words in stretches without speech; per hour of music, noise and silence.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from benchmarks.captions.programme import Programme
 from benchmarks.captions.run import Heard, Run, spelled
 from wire.messages import Caption
 
-#: How near to a border a word is at the border, in seconds.
+#: Distance within which a word counts as near a border, in seconds.
 NEAR_S = 0.7
-#: A word that moved by less than this between two captions is the same word, in seconds.
+#: An equal word in two captions is the same word if it moved by less than this, in seconds.
 SAME_S = 0.7
-#: Longest sequence of words whose repetition is looked for.
+#: Maximum length of a repeated sequence of words.
 REPEATED = 5
-#: Fewest letters of a fragment that stands beside its word.
+#: Minimum number of letters of a fragment next to its word.
 FRAGMENT = 2
 
-#: Where what was invented in stretches without speech is counted.
+#: Pseudo-condition of words invented in stretches without speech.
 NOBODY = "nobody speaks"
 
 
 @dataclass
 class Tally:
-    """What was counted in one or more programmes."""
+    """Counts of one or more programmes."""
 
     errors: dict[str, Errors] = field(default_factory=dict)  # by language
     by_condition: dict[str, Errors] = field(default_factory=dict)
@@ -51,22 +51,22 @@ class Tally:
     lost: int = 0
     doubled: int = 0
     cut: int = 0
-    time_errors_s: list[float] = field(default_factory=list)  # of beginnings and ends of words that were right
+    time_errors_s: list[float] = field(default_factory=list)  # of beginnings and ends of correct words
     first_shown_s: list[float] = field(default_factory=list)  # after the word's end
     final_s: list[float] = field(default_factory=list)
     false_captions: int = 0
     quiet_s: float = 0.0
-    rewritten: int = 0  # words that were shown and then replaced or withdrawn
+    rewritten: int = 0  # shown words that were replaced or withdrawn
     words: int = 0  # final ones
     decoded_s: float = 0.0
     sent_s: float = 0.0
     withheld_s: float = 0.0  # of speech
     speech_s: float = 0.0
-    captioned: int = 0  # words of truth that something was written for
-    mislabelled: int = 0  # of these, in captions that say another language
+    captioned: int = 0  # reference words with a counterpart in the captions
+    mislabelled: int = 0  # of these, in captions with another language
 
     def __add__(self, other: Tally) -> Tally:
-        """Both together."""
+        """The sum of both."""
         values = {name: getattr(self, name) + getattr(other, name) for name in _SUMMED}
         return Tally(
             errors=_both(self.errors, other.errors), by_condition=_both(self.by_condition, other.by_condition), **values
@@ -78,7 +78,7 @@ class Tally:
         return sum(self.errors.values(), Errors())
 
     def per_10k(self, count: int) -> float | None:
-        """So many for 10,000 borders."""
+        """A count per 10,000 borders."""
         return 10_000 * count / self.borders if self.borders else None
 
 
@@ -90,21 +90,21 @@ def _both(one: dict[str, Errors], other: dict[str, Errors]) -> dict[str, Errors]
 
 
 def written(programme: Programme, run: Run) -> frozenset[int]:
-    """Indices of the words of truth that a run wrote rightly: what can be lost."""
+    """Indices of the reference words that a run recognised correctly, and that may therefore be lost."""
     found = align(programme.words, [word.text for word in final_words(run)])
     return frozenset(i for i, word in enumerate(programme.words) if found.heard[i] == word.text)
 
 
 def final_words(run: Run) -> list[Heard]:
-    """All words that stay, in their order."""
+    """All final words, in order."""
     return [word for _, caption in run.finals() for word in spelled(caption.words)]
 
 
 def judge(programme: Programme, run: Run, known: frozenset[int] | None = None) -> Tally:
-    """Count everything.
+    """Evaluate a run.
 
     Args:
-        known: words of truth that the model can write (see `written`); all of them by default.
+        known: reference words that the model can recognise (see `written`); all of them by default.
     """
     said = final_words(run)
     found = align(programme.words, [word.text for word in said])
@@ -148,7 +148,7 @@ def _count_languages(tally: Tally, programme: Programme, run: Run, found: Alignm
 
 
 def _invented(found: Alignment) -> list[tuple[int, int]]:
-    """Index of each word that was invented, and of the truth word before it (-1: none)."""
+    """Index of each invented word, and of the reference word before it (-1: none)."""
     partner = {j: i for i, j in enumerate(found.opposite) if j >= 0}
     places, before = [], -1
     for j in range(len(found.said)):
@@ -193,7 +193,7 @@ def _touched(
     ends: np.ndarray[tuple[int], np.dtype[np.float64]],
     zones: Sequence[tuple[float, float]],
 ) -> frozenset[int]:
-    """Indices of the words that reach into a zone."""
+    """Indices of the words that overlap with a zone."""
     touched = np.zeros(len(starts), bool)
     for begin_s, end_s in zones:
         touched |= (starts < end_s) & (ends > begin_s)
@@ -201,7 +201,7 @@ def _touched(
 
 
 def doubled(said: Sequence[str], j: int) -> bool:
-    """Whether word j belongs to one to five words that stand right before or behind themselves once more."""
+    """Whether word j belongs to a sequence of one to five words that is repeated directly before or after it."""
     for length in range(1, REPEATED + 1):
         for first in range(max(0, j - length + 1), j + 1):
             run = said[first : first + length]
@@ -211,7 +211,7 @@ def doubled(said: Sequence[str], j: int) -> bool:
 
 
 def fragment(heard: str, word: str) -> bool:
-    """Whether `heard` is how a word begins or ends, and not all of it."""
+    """Whether `heard` is a proper prefix or suffix of a word."""
     return heard != word and (word.startswith(heard) or word.endswith(heard))
 
 
@@ -231,7 +231,7 @@ def _count_times(tally: Tally, programme: Programme, run: Run, found: Alignment,
 
 
 def _showings(run: Run) -> dict[str, list[tuple[float, float]]]:
-    """When each word was in a caption, and where in the programme it began, by its text."""
+    """For each word's text, when it was in a caption, and where in the programme it began."""
     shown: dict[str, list[tuple[float, float]]] = {}
     for at_s, captions in run.events:
         for caption in captions:
@@ -241,7 +241,7 @@ def _showings(run: Run) -> dict[str, list[tuple[float, float]]]:
 
 
 def _rewritten(run: Run) -> int:
-    """How often a word that was shown was replaced or withdrawn."""
+    """How often a shown word was replaced or withdrawn."""
     open_: dict[int, Caption] = {}
     count = 0
     for _, captions in run.events:
@@ -263,7 +263,7 @@ def _replaced(before: list[str], after: list[str]) -> int:
     return change.substitutions + change.deletions
 
 
-# --- where nobody speaks -----------------------------------------------------------------------------------------
+# --- false captions ----------------------------------------------------------------------------------------------
 
 
 def _is_false(caption: Caption, quiet: Sequence[tuple[float, float]]) -> bool:
@@ -272,6 +272,6 @@ def _is_false(caption: Caption, quiet: Sequence[tuple[float, float]]) -> bool:
 
 
 def _within(word: Heard, stretches: Sequence[tuple[float, float]]) -> bool:
-    """Whether the middle of a word is in one of some stretches."""
+    """Whether the middle of a word is in one of the stretches."""
     middle_s = (word.start_s + word.end_s) / 2
     return any(start_s <= middle_s <= end_s for start_s, end_s in stretches)

@@ -1,9 +1,9 @@
-"""LocalAgreement-2 as published, a compact reference of our own.
+"""LocalAgreement-2 as published: our own compact reference implementation.
 
 Macháček, Dabre and Bojar, "Turning Whisper into Real-Time Transcription System" (2023): a buffer grows by a second at
-a time and is decoded anew each time; what two successive hypotheses agree on from the beginning is final. Words that
-the last final ones repeat at the seam (one to five) are dropped; when the buffer becomes too long, it is cut where the
-last final word ends. Their detector (off by default) and the prompt of earlier text are left out: no row has them.
+a time and is decoded from scratch each time; the common prefix of two successive hypotheses is final. Words that repeat
+the last final ones (one to five) are dropped; when the buffer becomes too long, it is cut at the end of the last final
+word. Their detector (off by default) and the prompt of previous text are left out, as in all rows.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from benchmarks.captions.run import BATCH, Meter, Run, in_lines
 from transcriber.engine import Utterance
 from wire.messages import Word
 
-#: New audio of a step, in seconds: the paper's and its program's default.
+#: New audio per step, in seconds: the default in the paper and its program.
 STEP_S = 1.0
-#: Longest sequence of words that is dropped when the last final ones are repeated.
+#: Maximum number of dropped words that repeat the last final ones.
 REPEATED = 5
-#: Words that begin so much before the last final one's end are old; repeats are looked for so near to it, in seconds.
+#: Words that begin this much before the end of the last final one are old; repeats are searched within the second value
+#: of it, in seconds.
 _OLD_S, _NEAR_S = 0.1, 1.0
 
 
@@ -31,7 +32,7 @@ class Agreement:
 
     Attributes:
         begins_s: where the buffer begins.
-        final: words that two hypotheses agreed on.
+        final: words on which two hypotheses agreed.
         pending: the rest of the latest hypothesis.
     """
 
@@ -40,7 +41,7 @@ class Agreement:
     pending: list[Word] = field(default_factory=list)
 
     def hear(self, words: Sequence[Word]) -> list[Word]:
-        """Take the buffer's next hypothesis; returns the words that it makes final."""
+        """Add the buffer's next hypothesis; returns the words that become final."""
         last_s = self.final[-1].end_s if self.final else 0.0
         fresh = self._without_repeats([word for word in words if word.start_s > last_s - _OLD_S], last_s)
         agreed = 0
@@ -51,10 +52,10 @@ class Agreement:
         return fresh[:agreed]
 
     def trim(self, longest_s: float, until_s: float) -> list[Word]:
-        """Shorten a buffer that reaches to `until_s` and will not fit `longest_s`; returns words made final by that.
+        """Shorten a buffer that ends at `until_s` and exceeds `longest_s`; returns words that become final by that.
 
-        Where no final word helps, the beginning is given up, and its words with it as they are: published, the buffer
-        would outgrow the model's context.
+        If cutting at the last final word is not enough, the beginning is cut off and its pending words become final: as
+        published, the buffer would outgrow the model's context.
         """
         if until_s - self.begins_s <= longest_s:
             return []
@@ -69,7 +70,7 @@ class Agreement:
         return given_up
 
     def finish(self) -> list[Word]:
-        """The stream has ended: what was not agreed on is final, too."""
+        """End the stream: pending words become final."""
         rest, self.pending = self.pending, []
         self.final += rest
         return rest
@@ -85,7 +86,7 @@ class Agreement:
 
 @dataclass
 class _Stream:
-    """A stretch of the programme that is captioned by itself, so that several can be decoded together."""
+    """A stretch of the programme that is captioned separately, so that several can be decoded in one batch."""
 
     end_s: float
     agreement: Agreement
@@ -94,7 +95,7 @@ class _Stream:
     cuts_s: list[float] = field(default_factory=list)
 
     def grow(self, longest_s: float) -> bool:
-        """Take the next second; False at the end."""
+        """Add the next second; False at the end."""
         if self.until_s >= self.end_s:
             return False
         began_s = self.agreement.begins_s
@@ -108,7 +109,7 @@ class _Stream:
 
 
 def local_agreement(programme: Programme, meter: Meter) -> Run:
-    """The programme in BATCH streams side by side, cut where nobody speaks."""
+    """Caption a programme in BATCH parallel streams, split where there is no speech."""
     run = Run(sent_s=programme.duration_s)
     streams = [
         _Stream(end_s, Agreement(begins_s=start_s), until_s=start_s) for start_s, end_s in stretches(programme, BATCH)
@@ -129,7 +130,7 @@ def local_agreement(programme: Programme, meter: Meter) -> Run:
 
 
 def stretches(programme: Programme, most: int) -> list[tuple[float, float]]:
-    """At most so many stretches of about the same length, which begin and end where nobody speaks."""
+    """Split a programme into at most `most` stretches of similar length that begin and end without speech."""
     middles = [(start_s + end_s) / 2 for start_s, end_s in programme.quiet()]
     cuts: list[float] = [0.0]
     for number in range(1, most):

@@ -1,4 +1,4 @@
-"""What others do with the same model: windows that only meet, and whole sentences, which nobody live can have."""
+"""Other methods with the same model: windows without overlap, and whole sentences, which are not available live."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from benchmarks.captions.run import BATCH, Meter, Run, in_lines
 from transcriber.engine import Utterance
 from wire.messages import Word
 
-#: Audio on either side of a whole sentence, in seconds; less where the next one is near.
+#: Audio on either side of a whole sentence, in seconds; less if the next one is near.
 MARGIN_S = 0.25
 
 
 def windows(programme: Programme, meter: Meter, length_s: float) -> Run:
-    """Windows that meet, all of them heard, their texts one after the other."""
+    """Decode adjacent windows, and concatenate their texts."""
     spans, start_s = [], 0.0
     while start_s < programme.duration_s:
         spans.append((start_s, min(start_s + length_s, programme.duration_s)))
@@ -27,12 +27,12 @@ def windows(programme: Programme, meter: Meter, length_s: float) -> Run:
 
 
 def whole_sentences(programme: Programme, meter: Meter) -> Run:
-    """Each sentence alone, as the truth has it: what the model can do with this audio. Penalties count from here."""
+    """Decode each reference sentence alone: the best the model can do with this audio, and the base of penalties."""
     return _heard(programme, meter, list(sentence_spans(programme.words, meter.context_s)))
 
 
 def sentence_spans(words: Sequence[SpokenWord], context_s: float) -> Iterator[tuple[float, float]]:
-    """Beginning and end of each sentence; of its parts, where it is longer than the context."""
+    """Beginning and end of each sentence, or of its parts if it is longer than the context."""
     before_s = -MARGIN_S
     sentences = [list(sentence) for _, sentence in groupby(words, lambda word: word.sentence)]
     for number, sentence in enumerate(sentences):
@@ -46,7 +46,7 @@ def sentence_spans(words: Sequence[SpokenWord], context_s: float) -> Iterator[tu
 def _parts(
     words: Sequence[SpokenWord], start_s: float, end_s: float, context_s: float
 ) -> Iterator[tuple[float, float]]:
-    """Cut in the middle of the longest pause, of equally long ones the middlemost, until every part fits."""
+    """Cut in the middle of the longest pause (of equally long ones, the most central) until every part fits."""
     if end_s - start_s <= context_s or len(words) < 2:
         yield start_s, end_s
         return
@@ -74,5 +74,5 @@ def _heard(programme: Programme, meter: Meter, spans: Sequence[tuple[float, floa
 
 
 def later(words: Sequence[Word], by_s: float) -> list[Word]:
-    """The same words, `by_s` seconds later."""
+    """Shift words by `by_s` seconds."""
     return [replace(word, start_s=word.start_s + by_s, end_s=word.end_s + by_s) for word in words]

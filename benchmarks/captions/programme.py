@@ -1,8 +1,8 @@
-"""The truth to measure against: long programmes of which the time of every word is known.
+"""Reference material: long synthetic programmes with known times of every word.
 
-A programme is a row of sections, each of one held-out reader under one condition, with music, noise or silence between
-them. It is a function of language, length and seed, but that espeak-ng carries a little from one sentence to the next:
-two runs of a program that make the same programmes in the same order hear the same samples.
+A programme is a sequence of sections, each by one held-out reader under one condition, with music, noise or silence
+between them. It is determined by language, length and seed, except that espeak-ng carries some state from one sentence
+to the next: two processes get the same samples only if they make the same programmes in the same order.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from demo.noise import Audio
 from demo.voices import SAMPLE_RATE, Voice, draw_voice, speak
 from wire.messages import Word
 
-#: How speech is paced (`dense`: without pauses) or disturbed (`bed`: by music; noise so far below it; another voice):
-#: one section after the other, in a new order every round.
+#: Pace of the speech (`dense`: without pauses) or disturbance (noise at an SNR, `bed`: music, `crosstalk`: another
+#: voice); one condition per section, in a new random order each round.
 CONDITIONS = ("clean", "dense", "pauses", "20 dB", "10 dB", "bed", "crosstalk")
-#: What is between two sections: nobody speaks.
+#: Sounds without speech between two sections.
 INTERLUDES = ("jingle", "music", "noise", "silence", "sting")
 
 #: Pauses between two sentences, in seconds.
 PAUSE_S = (0.2, 1.0)
 PACED = {"dense": (0.02, 0.15), "pauses": (1.5, 4.0)}
-#: How far below speech a music bed and another voice lie, in decibels.
+#: Level of a music bed and of another voice below the speech, in decibels.
 BED_DB, CROSSTALK_DB = (12.0, 20.0), (15.0, 20.0)
 #: Level of a section's speech, of music alone, and of noise alone, as RMS relative to full scale.
 SPEECH_DBFS, MUSIC_DBFS, NOISE_DBFS = (-28.0, -18.0), (-30.0, -18.0), (-60.0, -20.0)
 
-#: espeak-ng's voices of this variant differ from run to run.
+#: espeak-ng's voices of this variant are not reproducible.
 UNSTEADY = "f2"
 
-#: Sentences of a section: about a minute; of a programme of less than SHORT_MINUTES, so few that each condition comes.
+#: Sentences per section: about a minute; fewer in a programme of less than SHORT_MINUTES, to cover all conditions.
 SENTENCES, FEW_SENTENCES, SHORT_MINUTES = 12, 4, 12.0
 
-#: Sentences in one language before the next, out of a bulletin of so many.
+#: Number of successive sentences in one language, and length of the bulletin that they are taken from.
 TURNING_SENTENCES, BULLETIN_SENTENCES = (1, 3), 6
 
-#: Nobody speaks where no word is within so many seconds; such a stretch begins and ends so long beside the words.
+#: Minimum distance between two words for a stretch without speech, and its margin to these words, in seconds.
 QUIET_S, QUIET_MARGIN_S = 3.0, 0.5
 
 
@@ -54,12 +54,12 @@ class SpokenWord(TruthWord):
     """A word of a programme, normalised; times are seconds from the programme's start."""
 
     condition: str
-    sentence: int  # counts the programme's sentences
+    sentence: int  # its number in the programme
 
 
 @dataclass(frozen=True, eq=False)
 class Programme:
-    """Mono int16 audio at 16 kHz, and what is said in it; in no certain language if that turns."""
+    """Mono int16 audio at 16 kHz, and its words; the language is None if it changes."""
 
     name: str
     language: Language | None
@@ -71,7 +71,7 @@ class Programme:
         return len(self.audio) / SAMPLE_RATE
 
     def quiet(self) -> list[tuple[float, float]]:
-        """Stretches in which nobody speaks: music, noise, silence, long pauses."""
+        """Stretches without speech: music, noise, silence, long pauses."""
         starts = [*(word.start_s for word in self.words), self.duration_s + QUIET_MARGIN_S]
         ends = [-QUIET_MARGIN_S, *(word.end_s for word in self.words)]
         return [
@@ -81,7 +81,7 @@ class Programme:
         ]
 
     def heard(self, start_s: float, end_s: float) -> Audio:
-        """A stretch as an engine takes it, -1…1."""
+        """A stretch as input of an engine, -1…1."""
         samples = self.audio[max(0, round(start_s * SAMPLE_RATE)) : round(end_s * SAMPLE_RATE)]
         return samples.astype(np.float32) / np.float32(32768)
 
@@ -99,7 +99,7 @@ def programme(language: Language, minutes: float, seed: int = 1) -> Programme:
 
 
 def turning(minutes: float, seed: int = 1) -> Programme:
-    """At least `minutes` of one to three sentences in each language in turn, with a pause and a new reader between."""
+    """At least `minutes` of alternating languages, one to three sentences each, by a new reader each."""
     rng = random.Random(f"captions-turning-{seed}")
     tape, languages = _Tape(), itertools.cycle(LANGUAGES)
     while tape.duration_s < 60 * minutes:
@@ -112,7 +112,7 @@ def turning(minutes: float, seed: int = 1) -> Programme:
 
 
 def quiet(minutes: float, seed: int = 1) -> Programme:
-    """`minutes` in which nobody speaks."""
+    """At least `minutes` without speech."""
     rng = random.Random(f"captions-quiet-{seed}")
     tape, interludes = _Tape(), _rounds(INTERLUDES, rng)
     while tape.duration_s < 60 * minutes:
@@ -121,7 +121,7 @@ def quiet(minutes: float, seed: int = 1) -> Programme:
 
 
 def spoken(words: Iterable[Word], language: str, condition: str, sentence: int) -> list[SpokenWord]:
-    """Words as they are compared; one that is two without its punctuation ("o'clock") has its time twice."""
+    """Normalised words; one that becomes two without its punctuation ("o'clock") has its time twice."""
     return [
         SpokenWord(text, word.start_s, word.end_s, language, counted=True, condition=condition, sentence=sentence)
         for word in words
@@ -130,7 +130,7 @@ def spoken(words: Iterable[Word], language: str, condition: str, sentence: int) 
 
 
 class _Tape:
-    """Audio put together piece by piece, with its words."""
+    """Audio assembled piece by piece, with its words."""
 
     def __init__(self) -> None:
         self._parts: list[Audio] = []
@@ -152,7 +152,7 @@ class _Tape:
         self._samples += len(audio)
 
     def programme(self, name: str, language: Language | None) -> Programme:
-        """What is on the tape."""
+        """The programme assembled so far."""
         audio = np.concatenate(self._parts)
         samples = np.asarray(np.clip(audio, -1, 1) * 32767, np.int16)
         return Programme(name, language, samples, tuple(self._words))
@@ -204,7 +204,7 @@ def _babble(language: Language, samples: int, rng: random.Random) -> Audio:
 
 
 def _noise(samples: int, rng: random.Random) -> Audio:
-    """One kind of noise; a long one is put together from pieces of its bank."""
+    """One kind of noise; if it is long, assembled from pieces of its bank."""
     kind, numbers = rng.choice(noise.KINDS), np.random.default_rng(rng.getrandbits(32))
     longest = noise.BANK_S * SAMPLE_RATE // 2
     return np.concatenate([noise.noise(kind, min(longest, samples - at), numbers) for at in range(0, samples, longest)])
@@ -233,6 +233,6 @@ def _mono(stereo: music.Stereo) -> Audio:
 
 
 def _rounds(kinds: tuple[str, ...], rng: random.Random) -> Iterator[str]:
-    """All kinds in a random order, again and again."""
+    """Repeat all kinds endlessly, in a new random order each round."""
     while True:
         yield from rng.sample(kinds, len(kinds))

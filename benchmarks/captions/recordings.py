@@ -1,7 +1,7 @@
-"""Recordings of one's own: what the detector lets through of them, and what is captioned where nobody speaks.
+"""Evaluate the user's own recordings: chunks that the detector lets through, and captions where there is no speech.
 
-A folder may have a SOURCES.tsv with a column `file` (a path under it), and `kind` (`speech` or `nospeech`) and
-`language` if they are known. Without one, every audio file under it is taken, and nothing is known of it.
+A folder may have a SOURCES.tsv with a column `file` (a path within the folder), and optional columns `kind` (`speech`
+or `nospeech`) and `language`. Without one, every audio file in the folder is used, with unknown kind and language.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ingest.ffmpeg import decode_command
 
 SPEECH, NO_SPEECH, UNKNOWN = "speech", "nospeech", "unknown"
 
-#: What is taken for audio in a folder without SOURCES.tsv.
+#: Suffixes of audio files in a folder without SOURCES.tsv.
 SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm", ".mp4", ".mkv"})
 
 
 @dataclass(frozen=True)
 class Recording:
-    """An audio file and what is known of it."""
+    """An audio file, and its kind and language if known."""
 
     path: Path
     name: str
@@ -38,7 +38,7 @@ class Recording:
 
 @dataclass
 class Detected:
-    """What became of some recordings: of speech nothing should be withheld, of all else nothing let through."""
+    """Results of some recordings: ideally no speech is withheld, and nothing else is let through."""
 
     files: int = 0
     audio_s: float = 0.0
@@ -47,7 +47,7 @@ class Detected:
     captions: int = 0
 
     def row(self, name: str, kind: str) -> dict[str, object]:
-        """A row of the table; what says nothing of this kind of recording is left out."""
+        """A row of the table, without columns that do not apply to this kind of recording."""
         row: dict[str, object] = {"recordings": name, "files": self.files, "minutes": round(self.audio_s / 60, 2)}
         row["withheld %"] = round(100 * self.withheld_s / self.audio_s, 2) if self.audio_s else None
         if kind != SPEECH and self.audio_s:
@@ -57,10 +57,10 @@ class Detected:
 
 
 def recordings(folder: Path) -> list[Recording]:
-    """What is in a folder.
+    """The recordings in a folder.
 
     Raises:
-        FileNotFoundError: SOURCES.tsv names a file that is not there, or there is no audio at all.
+        FileNotFoundError: a file in SOURCES.tsv does not exist, or the folder has no audio.
     """
     table = folder / "SOURCES.tsv"
     if table.exists():
@@ -76,7 +76,7 @@ def recordings(folder: Path) -> list[Recording]:
 
 
 def detect(found: Iterable[Recording], meter: Meter) -> tuple[list[dict[str, object]], dict[str, float]]:
-    """Rows and figures: of speech one for each language, of all else one for each file."""
+    """Rows and figures: for speech, one row per language; otherwise, one row per file."""
     groups: dict[tuple[str, str], Detected] = {}
     kinds: dict[str, Detected] = {}
     for recording in tqdm(list(found), unit="file", desc="recordings", leave=False):
@@ -121,7 +121,7 @@ def _recording(folder: Path, row: dict[str, str]) -> Recording:
 
 
 def _programme(recording: Recording) -> Programme:
-    """The recording as a source without a truth."""
+    """A recording as a programme without reference words."""
     command = decode_command(str(recording.path), remote=False, live=False)
     pcm = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
     return Programme(recording.name, "en", np.frombuffer(pcm, "<i2"), ())

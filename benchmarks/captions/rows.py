@@ -1,4 +1,4 @@
-"""Tallies become figures and the rows of three tables. Pure."""
+"""Turn tallies into figures and the rows of three tables. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from benchmarks.captions.programme import CONDITIONS
 Row = dict[str, object]
 
 OURS, PERFECT, NAIVE, AGREEMENT, WHOLE = "ours", "perfect ears", "naive", "LocalAgreement-2", "whole sentences"
-#: Nobody reads along, so that nothing is heard before its chunk is whole.
+#: Without a viewer, so without partial chunks.
 UNWATCHED = "ours, unwatched"
-#: What waits is heard as far at once as the model hears; perfect ears hear as much as a Whisper does.
+#: Waiting chunks are decoded together, as many as fit into the context; the perfect recogniser has Whisper's 30 s.
 WAITING, PERFECT_WAITING = "ours, what waits", "perfect ears, 30 s"
-#: Rows of a script that is read to no model.
+#: Rows of the script, which use no model.
 SCRIPTED = (PERFECT, PERFECT_WAITING)
 
 #: Columns of the three tables.
@@ -27,18 +27,18 @@ DISTURBED = ("row", *CONDITIONS)
 
 
 def table_rows(tallies: Mapping[str, Tally]) -> list[Row]:
-    """One row for each way of captioning; lost, doubled and cut are for 10,000 borders."""
+    """One row for each method; lost, doubled and cut are per 10,000 borders."""
     whole = tallies[WHOLE].total.wer_percent
     return [_row(name, tally, whole) for name, tally in tallies.items()]
 
 
 def columns(rows: Sequence[Row], names: Sequence[str]) -> list[Row]:
-    """Some columns of the rows that have any of them."""
+    """The named columns of all rows that have any of them."""
     return [{name: row[name] for name in names if name in row} for row in rows if len(row.keys() & set(names)) > 1]
 
 
 def figures_of(tallies: Mapping[str, Tally]) -> dict[str, float]:
-    """The promised ones; what could not be measured is left out."""
+    """The figures, without those that could not be measured."""
     ours, unwatched, whole = tallies[OURS], tallies[UNWATCHED], tallies[WHOLE]
     figures: dict[str, float | None] = {
         "wer_percent": ours.total.wer_percent,
@@ -68,7 +68,7 @@ def figures_of(tallies: Mapping[str, Tally]) -> dict[str, float]:
 
 
 def turning_rows(tallies: Mapping[str, Tally]) -> list[Row]:
-    """One row for each way of captioning a programme whose language turns and is not told."""
+    """One row for each method on the programme with alternating languages."""
     return [
         {
             "row": name,
@@ -81,7 +81,7 @@ def turning_rows(tallies: Mapping[str, Tally]) -> list[Row]:
 
 
 def turning_figures(tallies: Mapping[str, Tally]) -> dict[str, float]:
-    """What is promised of such a programme."""
+    """The figures of that programme."""
     figures = {
         "turning_wer_percent": tallies[OURS].total.wer_percent,
         "turning_whole_wer_percent": tallies[WHOLE].total.wer_percent,
@@ -91,7 +91,7 @@ def turning_figures(tallies: Mapping[str, Tally]) -> dict[str, float]:
 
 
 def penalty(tally: Tally, whole: float | None) -> float | None:
-    """What a row adds to the word error rate of whole sentences, in points."""
+    """Difference between a row's word error rate and that of whole sentences, in points."""
     live = tally.total.wer_percent
     return None if live is None or whole is None else live - whole
 

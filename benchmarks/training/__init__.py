@@ -1,1 +1,1 @@
-"""Proofs about training: whether what the trainer offers helps, by how much, and how sure that is."""
+"""Experiments on the trainer's features: whether each one helps, by how much, and with what confidence."""

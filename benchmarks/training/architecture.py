@@ -6,12 +6,12 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from trainer.models.whisper import SIZES
 
-#: Ids of OpenAI's multilingual vocabulary by mel bins, and the first that is no text.
+#: Size of OpenAI's multilingual vocabulary by mel bins, and its first id that is not text.
 VOCABULARY = {80: 51865, 128: 51866}
 END = 50257
 
 
 def whisper(size: str) -> WhisperForConditionalGeneration:
-    """One of a size by its name, on torch's default device."""
+    """A Whisper of a named size with random weights, on torch's default device."""
     shape = SIZES[size].shape
     return WhisperForConditionalGeneration(WhisperConfig(vocab_size=VOCABULARY[shape["num_mel_bins"]], **shape))

@@ -1,4 +1,4 @@
-"""Two ways to train, judged on the same utterances: error rates, their difference, and how sure all three are."""
+"""Compare two ways to train on the same utterances: error rates and their difference, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from trainer.examples import Example
 
 Model = TypeVar("Model")
 
-#: Draws of a bootstrap.
+#: Bootstrap resamples.
 DRAWS = 2000
-#: Of the trainings: in how these differ shows what another one would have changed.
+#: Seeds of the training runs; their variation shows the effect of the seed.
 SEEDS = (1, 2, 3)
 
 
 @dataclass(frozen=True)
 class Arm:
-    """A way to train, in the words of the command line."""
+    """A way to train, as options of the command line."""
 
     balance: str = ""
     augment: str = "none"
 
 
 PLAIN = Arm()
-#: Trains a model on clips in a way, by a seed.
+#: Trains a model on clips, with an arm's options and a seed.
 Train = Callable[[Sequence[Clip], Arm, int], Model]
-#: What a model makes of examples: one count for each, in their order.
+#: Evaluates a model on examples: one count for each, in order.
 Evaluate = Callable[[Model, Sequence[Example]], Sequence[Counted]]
 
 
 @dataclass(frozen=True)
 class Rate:
-    """An error rate or a difference of two, in percent, with the ends of its 95 % interval."""
+    """An error rate, or a difference of two, in percent, with its 95 % interval."""
 
     percent: float
     low_percent: float
@@ -50,7 +50,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both arms on the same utterances; `change` is other minus plain: below nothing, the other is better."""
+    """Both arms on the same utterances; `change` is other minus plain: if negative, the other is better."""
 
     utterances: int
     plain: Rate
@@ -66,7 +66,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Judged:
-    """What both arms, trained by one seed, made of a clip."""
+    """Counts of both arms, trained with one seed, for one clip."""
 
     clip: Clip
     seed: int
@@ -75,26 +75,26 @@ class Judged:
 
     @property
     def speaker(self) -> str:
-        """Whoever does not say who they are may be anyone."""
+        """An unnamed speaker counts as a different one for each clip."""
         return self.clip.speaker or self.clip.id
 
 
 def judged_by(seed: int, clips: Sequence[Clip], plain: Sequence[Counted], other: Sequence[Counted]) -> list[Judged]:
-    """One of each clip, of counts in the clips' order."""
+    """Pair both arms' counts for each clip; counts are in the clips' order."""
     return [Judged(clip, seed, *both) for clip, *both in zip(clips, plain, other, strict=True)]
 
 
 def compare_judged(judged: Sequence[Judged], unit: Callable[[Judged], str] = lambda one: one.clip.id) -> Comparison:
-    """Compare all seeds at once. What several of them make of a clip is drawn together: it is one clip.
+    """Compare all seeds at once. The counts of all seeds for one clip are resampled together.
 
     Args:
-        unit: what is drawn whole.
+        unit: names the resampling unit of a count.
     """
     return compare([one.plain for one in judged], [one.other for one in judged], [unit(one) for one in judged])
 
 
 def change_by_seed(judged: Sequence[Judged]) -> list[float]:
-    """The change in points by each seed, the lowest first."""
+    """The change in points for each seed, in order of the seeds."""
     return [_change([one for one in judged if one.seed == seed]) for seed in sorted({one.seed for one in judged})]
 
 
@@ -103,18 +103,19 @@ def compare(
 ) -> Comparison:
     """Compare counts of the same utterances.
 
-    A paired bootstrap: each draw takes the same utterances of both arms, so that what is hard for both does not blur
-    the difference (Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation", 2004).
+    A paired bootstrap: each resample has the same utterances for both arms, so that utterances that are hard for both
+    do not blur the difference (Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance
+    evaluation", 2004).
 
     Args:
-        units: what is drawn whole (speakers), one name for each utterance; None: utterances. Few speakers make an
-            interval that says little; utterances make one that speaks of these very speakers.
+        units: resampling unit (speaker) of each utterance; None: each utterance is its own. With few speakers, the
+            interval is unreliable; with utterances as units, it is valid only for these speakers.
 
     Raises:
-        ValueError: the arms were not judged on the same utterances, or there are none.
+        ValueError: the arms were not evaluated on the same utterances, or there are none.
     """
     if len(plain) != len(other) or not plain or [c.words for c in plain] != [c.words for c in other]:
-        raise ValueError(f"the arms are not judged on the same utterances: {len(plain)} and {len(other)}")
+        raise ValueError(f"the arms were not evaluated on the same utterances: {len(plain)} and {len(other)}")
     table = np.array([[p.words, p.errors, o.errors] for p, o in zip(plain, other, strict=True)], np.int64)
     whole = table
     if units is not None:

@@ -1,4 +1,4 @@
-"""Figures of training: word errors after training on a release of digits, and whether a kill changes a run's losses."""
+"""Train on a release of digits: word errors afterwards, and whether killing and resuming a run changes its losses."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from trainer.evaluation.utterances import of_clips
 from trainer.training.options import Options
 from trainer.training.train import train_run
 
-#: A model of random weights, of the bundled one's size.
+#: A model with random weights, of the bundled model's size.
 NOTHING = "new:tiny-demo"
-#: Times that every clip is heard: from nothing, and from a model that knows speech.
+#: Epochs, from random weights and from a trained model.
 EPOCHS = {NOTHING: 20.0, "demo/model": 4.0}
-#: Batches as small as these learn fastest from a few thousand clips.
+#: With a few thousand clips, training is fastest with batches this small.
 BATCH = 16
-#: Steps of the run that is killed, and after which it is.
+#: Steps of the run that is killed, and the step after which it is killed.
 STEPS, KILLED_BEHIND = 12, 5
 
 
 def digits_wer_percent(corpus: Corpus, model: str, folder: Path, epochs: float | None = None) -> tuple[float, float]:
-    """Train on a release's own train and dev; the error rate of its test in percent, and minutes of training.
+    """Train on a release's train and dev splits; return the error rate on test in percent, and minutes of training.
 
     Args:
         model: a checkpoint, or new:SIZE.
@@ -37,7 +37,7 @@ def digits_wer_percent(corpus: Corpus, model: str, folder: Path, epochs: float |
     """
     run = folder / model.strip("/").replace("/", "-").replace(":", "-")
     epochs = epochs or EPOCHS.get(model, 4.0)
-    # The clips that it is judged on stand alone.
+    # Test clips are not joined either.
     options = Options(corpus.folder, model, run, epochs=epochs, batch=BATCH, measure_every=500, join=0.0)
     began_s = time.monotonic()
     train_run(options)
@@ -47,9 +47,9 @@ def digits_wer_percent(corpus: Corpus, model: str, folder: Path, epochs: float |
 
 
 def resume_loss_difference(corpus: Corpus, model: str, folder: Path) -> float:
-    """The largest difference between the losses of a run and of the same one killed (SIGKILL) and gone on with.
+    """The largest difference between the losses of a run and those of the same run killed (SIGKILL) and resumed.
 
-    Dropout, BPE dropout and SpecAugment draw in both, and batches are accumulated.
+    Both use dropout, BPE dropout, SpecAugment and gradient accumulation.
     """
     unbroken, killed = (_command(corpus, model, folder / name) for name in ("unbroken", "killed"))
     subprocess.run(unbroken, check=True, capture_output=True)
@@ -62,17 +62,17 @@ def resume_loss_difference(corpus: Corpus, model: str, folder: Path) -> float:
     subprocess.run(killed, check=True, capture_output=True)
     ours, theirs = losses(folder / "unbroken"), losses(folder / "killed")
     if ours.keys() != theirs.keys() or not ours:
-        raise RuntimeError(f"the runs told of other steps: {sorted(ours)} and {sorted(theirs)}")
+        raise RuntimeError(f"the runs logged different steps: {sorted(ours)} and {sorted(theirs)}")
     return max(abs(loss - theirs[step]) for step, loss in ours.items())
 
 
 def corpus_of(release: Path, folder: Path) -> Corpus:
-    """A release of Common Voice, prepared in its own splits."""
+    """Prepare a release of Common Voice, in its own splits."""
     return prepare(Plan((Source(str(release)),), folder, language="en", splits="release", progress=False)).corpus
 
 
 def losses(run: Path) -> dict[int, float]:
-    """Loss by step, as far as a run has come."""
+    """Loss by step, so far."""
     path = run / "metrics.jsonl"
     lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
     return {row["step"]: row["loss"] for row in map(json.loads, lines) if "loss" in row}

@@ -1,4 +1,4 @@
-"""What one measure of `benchmarks.trainer` found."""
+"""The result of one measure of `benchmarks.trainer`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Measured:
-    """Rows of its table, and figures; a figure that cannot be had on this machine is left out."""
+    """Rows of its table, and figures; a figure that cannot be measured on this machine is left out."""
 
     rows: list[dict[str, object]] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)

@@ -1,8 +1,8 @@
-"""The known faults of training, planted: tiny Whispers that each learnt from labels with one of them.
+"""Plant known training faults: tiny Whispers, each trained on labels with one of them.
 
-A language of tones, in which a model can be taught in seconds: each word is a tone, and the same tone is another word
-in each language, so that nothing but the language token tells which to write. A base model hears most of it as
-Norwegian; it is then fine-tuned on Swedish with labels that have a fault, or none.
+They learn a language of tones, which takes seconds: each word is a tone, and the same tone is a different word in each
+language, so that only the language token determines which to write. A base model is trained mostly on Norwegian, then
+fine-tuned on Swedish with faulty or correct labels.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from trainer.models.features import LogMel
 from trainer.models.tokenizer import Speller, train_tokenizer
 from trainer.models.whisper import Size, new_model
 
-#: What each tone is called.
+#: The tones, and their names in each language.
 TONES_HZ = (300.0, 700.0, 1400.0, 2600.0)
 WORDS = {
     "en": ("low", "middle", "high", "bright"),
     "no": ("lav", "midt", "høy", "lys"),
     "sv": ("låg", "mellan", "hög", "ljus"),
 }
-#: A tone, and how far the next one begins after it, in seconds.
+#: Duration of a tone, and interval between the beginnings of two tones, in seconds.
 _TONE_S, _STEP_S = 0.25, 0.35
 _LONGEST_S = 2.0
 
@@ -41,13 +41,13 @@ _SIZE = Size(d_model=48, heads=2, ffn=96, encoder_layers=1, decoder_layers=2, co
 _BASE_STEPS, _TUNE_STEPS = 220, 100
 _LEARNING_RATE, _TUNE_RATE, _BATCH, _WARM_UP = 4e-3, 1.5e-3, 16, 30
 _IGNORED = -100
-#: Of the utterances that nothing is taught on, and how many: enough words for an alarm.
+#: Seed and number of the test utterances: enough words for an alarm.
 _TEST_SEED, _TESTED = 999, 24
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What the decoder is given and what it is to say: ids [B, n] each; _IGNORED where no loss is taken."""
+    """Decoder inputs and targets: ids [B, n] each; _IGNORED where there is no loss."""
 
     tokens: Tensor
     wanted: Tensor
@@ -55,7 +55,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Planted:
-    """A fault, and what the alarm said of the model that learnt with it. `cause` None: no fault was planted."""
+    """A fault, and the alarm for the model that was trained with it. `cause` None: no fault was planted."""
 
     name: str
     cause: CauseName | None
@@ -65,14 +65,14 @@ class Planted:
 
     @property
     def caught(self) -> bool:
-        """The alarm named it first; or kept quiet where there was none."""
+        """Whether the alarm names the fault first, or is not raised if there is none."""
         if self.cause is None:
             return not self.alarm.raised
         return self.alarm.raised and bool(self.alarm.causes) and self.alarm.causes[0].name == self.cause
 
 
 def planted_causes(done: Callable[[], object] = lambda: None, seed: int = 1) -> list[Planted]:
-    """Train a model with each fault and one without, and let the alarm judge them; about 25 s of one CPU thread."""
+    """Train a model with each fault and one without, and evaluate the alarm on each; about 25 s on one CPU thread."""
     speller = tone_speller()
     base = _base(speller, seed)
     done()
@@ -80,33 +80,33 @@ def planted_causes(done: Callable[[], object] = lambda: None, seed: int = 1) -> 
     for name, cause, fault in faults(speller):
         found.append(_judged(name, cause, _tuned(base, speller, fault, seed), speller))
         done()
-    # A model that already stops keeps stopping when nothing is said about it any more: this fault shows in one that
-    # learns from nothing.
+    # A model that has learnt to stop keeps stopping without a loss on the end token: this fault shows only in a model
+    # trained from random weights.
     never_stops = _base(speller, seed, masked_end(speller))
     found.append(_judged("masked end of text", "masked end of text", never_stops, speller))
     done()
     return found
 
 
-#: How often `done` is called.
+#: Number of calls of `done`.
 STEPS = 7
 
 
 def faults(speller: Speller) -> Iterator[tuple[str, CauseName | None, Callable[[Labels], Labels]]]:
-    """Each fault of the labels: its name, the cause that the alarm should find, and what it does to right labels."""
+    """Yield each label fault: its name, the cause that the alarm should identify, and a function that plants it."""
 
     def doubled(labels: Labels) -> Labels:
-        """`labels[:, 0] == bos_token_id` is never true: the start token stays, and is put before the input again."""
+        """`labels[:, 0] == bos_token_id` is never true, so the start token stays and is prepended again."""
         start = labels.tokens[:, :1]
         return Labels(torch.cat([start, labels.tokens], 1), torch.cat([start, labels.wanted], 1))
 
     def bare(labels: Labels) -> Labels:
-        """A tokenizer that was told no language and no task writes neither."""
+        """A tokenizer without a language and a task writes neither token."""
         tokens = torch.cat([labels.tokens[:, :1], labels.tokens[:, 3:]], 1)
         return Labels(tokens, labels.wanted[:, 2:])
 
     def untaught(labels: Labels) -> Labels:
-        """The prefix is given and not learnt, and generation_config is told no language."""
+        """The prefix has no loss, and generation_config has no language."""
         wanted = labels.wanted.clone()
         wanted[:, :3] = _IGNORED
         return replace(labels, wanted=wanted)
@@ -125,7 +125,7 @@ def faults(speller: Speller) -> Iterator[tuple[str, CauseName | None, Callable[[
 
 
 def masked_end(speller: Speller) -> Callable[[Labels], Labels]:
-    """Padding is the end token, and whatever is padding is masked: the end goes with it."""
+    """Padding uses the end token, and masking all padding also masks the end of the text."""
 
     def mask(labels: Labels) -> Labels:
         return replace(labels, wanted=labels.wanted.masked_fill(labels.wanted == speller.end, _IGNORED))
@@ -161,7 +161,7 @@ def _utterance(number: int, language: str, seed: int) -> Utterance:
 def _base(
     speller: Speller, seed: int, fault: Callable[[Labels], Labels] = lambda labels: labels
 ) -> WhisperForConditionalGeneration:
-    """Learns all three languages, most of it Norwegian."""
+    """A base model, trained on all three languages, mostly Norwegian."""
     model = new_model(_SIZE, speller, seed)
     _train(model, speller, tones(["no", "no", "no", "sv", "no", "en"] * 16, seed), fault, _BASE_STEPS, _LEARNING_RATE)
     return model
@@ -183,7 +183,7 @@ def _train(
     steps: int,
     rate: float,
 ) -> None:
-    """Cross entropy alone, as the recipes with these faults have it."""
+    """Train with cross entropy only, like the recipes with these faults."""
     features = LogMel()(torch.from_numpy(np.stack([utterance.audio() for utterance in utterances])))
     labels = fault(_labels(speller, utterances))
     optimizer = torch.optim.AdamW(model.parameters(), rate, betas=(0.9, 0.98))
@@ -206,7 +206,7 @@ def _train(
 
 
 def _labels(speller: Speller, utterances: Sequence[Utterance]) -> Labels:
-    """Right ones: the start token in the input alone, the end in the labels, padding masked where it is padding."""
+    """Correct labels: the start token only in the input, the end token in the targets, only padding masked."""
     rows = [
         speller.prefix(utterance.language) + speller.text(utterance.text, utterance.language)
         for utterance in utterances
@@ -218,7 +218,7 @@ def _labels(speller: Speller, utterances: Sequence[Utterance]) -> Labels:
 
 
 def _judged(name: str, cause: CauseName | None, model: WhisperForConditionalGeneration, speller: Speller) -> Planted:
-    """What the usual evaluation says of it, on Swedish that it was not taught."""
+    """Run the usual evaluation on unseen Swedish utterances."""
     found = evaluate(Recogniser.of(model, speller, name), tones(["sv"] * _TESTED, _TEST_SEED), Plan(contexts=("full",)))
     assert found.probes is not None
     loss = found.probes.readings[found.probes.best].loss

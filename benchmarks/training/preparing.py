@@ -1,8 +1,8 @@
-"""How fast clips become a corpus: `prepare` beside what people write by hand, on MP3 at 48 kHz as Common Voice has it.
+"""Speed of `prepare`, compared with simple decoding loops, on 48 kHz MP3 as in Common Voice.
 
-The peers decode and resample, and no more: a plain loop over soundfile and soxr, and transformers' `ffmpeg_read`, which
-its pipelines use. Ours also judges each clip, looks for doubles, splits by speaker, and writes the corpus. All take
-turns, so that whatever else the machine does comes upon each of them.
+The peers only decode and resample: a plain loop over soundfile and soxr, and transformers' `ffmpeg_read`, which its
+pipelines use. Ours also checks each clip, removes duplicates, splits by speaker, and writes the corpus. All take turns,
+so that other load on the machine affects each of them.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ from trainer.corpus.clips import Corpus, total_s
 from trainer.corpus.decode import find_ffmpeg
 from trainer.examples import SAMPLE_RATE
 
-#: Clips, and rounds in which each way has its turn; the same in haste.
+#: Clips, and rounds; the same with --quick.
 CLIPS, ROUNDS = 900, 3
 QUICK_CLIPS, QUICK_ROUNDS = 24, 1
-#: Different sentences among the clips; the others are the same in other noise.
+#: Number of distinct sentences; the other clips repeat them with different noise.
 SENTENCES = 100
-#: The name of our own way, which has two rows where there are several cores.
+#: Name of our own method, which has two rows if there are several cores.
 OURS = "prepare"
-#: Of clips on disk, in Hz.
+#: Sample rate of the clips on disk, in Hz.
 MP3_RATE = 48_000
 _SAID = re.compile(r"([\d.]+) hours of audio prepared a minute")
-#: ffmpeg is a process a clip: it is given one clip in so many.
+#: ffmpeg starts a process per clip, so it reads only one clip in this many.
 FFMPEG_ONE_IN = 6
 
 
 @dataclass(frozen=True)
 class Way:
-    """A way to read the clips of a release: all of them, or one in `one_in`.
+    """A method to read the clips of a release: all of them, or one in `one_in`.
 
-    `read` may write into a folder that is not there yet. It tells the seconds that it worked, without its start; None:
-    all that it took.
+    `read` may write to a folder, which it creates. It returns its working time in seconds, without start-up; None if
+    there is no start-up.
     """
 
     name: str
@@ -63,14 +63,14 @@ class Way:
 
 @dataclass(frozen=True)
 class Turn:
-    """Hours of audio a minute: at work, and with the start of the program in it."""
+    """Hours of audio per minute: without and with the program's start-up."""
 
     at_work: float
     in_all: float
 
 
 def preparing(options: argparse.Namespace) -> Measured:
-    """Hours of audio a minute, by each way: the median of its turns."""
+    """Hours of audio per minute for each method: the median of its turns."""
     clips, rounds = (QUICK_CLIPS, QUICK_ROUNDS) if options.quick else (CLIPS, ROUNDS)
     with tempfile.TemporaryDirectory(prefix="undertext-benchmark-") as folder:
         durations_s = release(Path(folder) / "release", clips)
@@ -92,7 +92,7 @@ def preparing(options: argparse.Namespace) -> Measured:
 def raced(
     folder: Path, durations_s: Mapping[Path, float], rounds: int, runners: Sequence[Way]
 ) -> dict[Way, list[Turn]]:
-    """Every turn of every way."""
+    """Run all methods in turn, for some rounds."""
     found: dict[Way, list[Turn]] = {way: [] for way in runners}
     with _ffmpeg_on_path(), tqdm(total=rounds * len(runners), unit="turn", desc="prepare") as bar:
         for turn in range(rounds):
@@ -108,7 +108,7 @@ def raced(
 
 
 def ways() -> Iterator[Way]:
-    """Ours by one process and by as many as there are cores; and those of the peers."""
+    """Ours with one process and with one per core; and those of the peers."""
     for processes in sorted({1, os.cpu_count() or 1}):
         yield Way(OURS, processes, partial(_prepared, processes))
     yield Way("soundfile and soxr, decoding alone", 1, _by_soundfile)
@@ -116,7 +116,7 @@ def ways() -> Iterator[Way]:
 
 
 def release(folder: Path, clips: int) -> dict[Path, float]:
-    """A release as Common Voice's, of synthetic speech; the clips and how long they are, in seconds."""
+    """Make a release of synthetic speech in Common Voice's layout; return the clips with their durations in seconds."""
     audio_folder = folder / "clips"
     audio_folder.mkdir(parents=True)
     spoken = exam.sentences("en", min(clips, SENTENCES), exam.PROMISED_SNR_DB)
@@ -124,7 +124,7 @@ def release(folder: Path, clips: int) -> dict[Path, float]:
     durations_s = {}
     for number in tqdm(range(clips), unit="clip", desc="make a release", leave=False):
         example = spoken[number % len(spoken)]
-        # What was heard before would be dropped as a double, and decoding does not care what it decodes.
+        # Identical clips would be dropped as duplicates; the noise does not affect decoding speed.
         audio = example.audio + np.random.default_rng(number).normal(0, 1e-3, len(example.audio)).astype(np.float32)
         path = audio_folder / f"common_voice_en_{number}.mp3"
         soundfile.write(path, soxr.resample(audio, SAMPLE_RATE, MP3_RATE), MP3_RATE)
@@ -135,7 +135,7 @@ def release(folder: Path, clips: int) -> dict[Path, float]:
 
 
 def _prepared(processes: int, clips: Sequence[Path], out: Path) -> float:
-    """The command; the seconds that it says it worked, which are those behind the reading of lists."""
+    """Run `prepare`; return its reported working time in seconds, without start-up and reading of lists."""
     words = ["prepare", "--source", clips[0].parents[1], "--out", out, "--processes", processes]
     command = [sys.executable, "-m", "trainer", *map(str, words)]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -159,7 +159,7 @@ def _by_ffmpeg(clips: Sequence[Path], out: Path) -> None:
 
 @contextmanager
 def _ffmpeg_on_path() -> Iterator[None]:
-    """transformers looks for a program of this name there; ours may be out of a wheel."""
+    """Add our ffmpeg, which may be from a wheel, to the path, where transformers looks for it."""
     before = os.environ.get("PATH", os.defpath)
     os.environ["PATH"] = os.pathsep.join([before, str(Path(find_ffmpeg()).parent)])
     try:

@@ -1,6 +1,6 @@
-"""The measures of `benchmarks.trainer` that train on a release of digits; each finds nothing without one, or in haste.
+"""The measures of `benchmarks.trainer` that train on a release of digits; empty without one, or with --quick.
 
-They take minutes each. All begin with the corpus as `prepare` makes it of the release, in its own splits.
+They take minutes each. All use the corpus that `prepare` makes from the release, in its own splits.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from trainer.evaluation.evaluate import Plan, evaluate
 from trainer.evaluation.recogniser import load
 from trainer.evaluation.utterances import of_clips
 
-#: Clips that each model is judged on: of each accent, and under each condition.
+#: Number of test clips: for each accent, and under each condition.
 ACCENT_CLIPS, CONDITION_CLIPS = 500, 300
-#: Shares of clips that others follow.
+#: Shares of clips that are joined with others, in training.
 JOINED = (0.0, 0.25, 0.5, 0.75)
 
 
 def _on_a_release(
     proof: Callable[[Corpus, str, Path], Measured],
 ) -> Callable[[argparse.Namespace], Measured]:
-    """A measure of a proof: given a corpus, the model that is begun with, and a folder for its runs."""
+    """Turn an experiment into a measure. It gets a corpus, the initial model, and a folder for its runs."""
 
     @wraps(proof)
     def measure(options: argparse.Namespace) -> Measured:
@@ -50,7 +50,7 @@ def _on_a_release(
 
 @_on_a_release
 def digits(corpus: Corpus, model: str, folder: Path) -> Measured:
-    """Word errors after training, from a model that knows speech and from nothing."""
+    """Word errors after training, from a trained model and from random weights."""
     found = Measured()
     for begun_from, figure in ((model, "digits_wer_percent"), (NOTHING, "digits_wer_percent_from_nothing")):
         wer_percent, minutes = digits_wer_percent(corpus, begun_from, folder)
@@ -61,7 +61,7 @@ def digits(corpus: Corpus, model: str, folder: Path) -> Measured:
 
 @_on_a_release
 def resume(corpus: Corpus, model: str, folder: Path) -> Measured:
-    """A run that is killed and gone on with, against an unbroken one."""
+    """A run that is killed and resumed, compared with an uninterrupted one."""
     difference = resume_loss_difference(corpus, model, folder)
     return Measured(
         [{"of": "killed and gone on with", "loss apart": difference}], {"resume_loss_difference": difference}
@@ -80,14 +80,14 @@ def accents(corpus: Corpus, model: str, folder: Path) -> Measured:
 
 @_on_a_release
 def joined(corpus: Corpus, model: str, folder: Path) -> Measured:
-    """Several clips in a window, as sentences are on air, by models that were trained on single ones and on both."""
+    """Errors with several clips in a window, as on air, for models trained on single clips and on both."""
     found = Measured()
     for share in tqdm(JOINED, unit="model", desc="windows"):
         trained = Trained(corpus, model, folder, join=share)
         recogniser = load(str(trained.train(corpus.split("train"), PLAIN, seed=1)))
         plan = Plan(contexts=("full",))
         windows = evaluate(recogniser, of_clips(corpus, corpus.split("test")), plan).windows
-        assert windows, "clips of a word fit into a window"
+        assert windows, "several one-word clips fit into a window"
         ends = windows.summary.by_utterance
         found.rows.append(
             {
@@ -103,7 +103,7 @@ def joined(corpus: Corpus, model: str, folder: Path) -> Measured:
 
 @_on_a_release
 def disturbed(corpus: Corpus, model: str, folder: Path) -> Measured:
-    """What noise, babble, pitch and speed cost, with and without augmentation."""
+    """Effect of noise, babble, pitch and speed, with and without augmentation."""
     trained = Trained(corpus, model, folder)
     with tqdm(total=2 * len(SEEDS) + len(list(conditions())), unit="step", desc="robustness") as bar:
         found = robustness(corpus, trained.train, trained.evaluate, at_most=CONDITION_CLIPS, progress=bar.update)
@@ -112,7 +112,7 @@ def disturbed(corpus: Corpus, model: str, folder: Path) -> Measured:
 
 @_on_a_release
 def few_clips(corpus: Corpus, model: str, folder: Path) -> Measured:
-    """What keeps a run on few clips from learning them by heart."""
+    """Regularisation against overfitting on few clips."""
     with tqdm(total=len(RUNS) * len(SEEDS), unit="run", desc="regularisation") as bar:
         found = regularisation(corpus, model, folder / "runs", progress=bar.update)
     return Measured([one.row(name) for name, one in found.items()])
@@ -120,7 +120,7 @@ def few_clips(corpus: Corpus, model: str, folder: Path) -> Measured:
 
 @_on_a_release
 def searches(corpus: Corpus, model: str, folder: Path) -> Measured:
-    """A grid, chance and TPE at the same number of trials."""
+    """Grid search, random search and TPE with the same number of trials."""
     table = measured(corpus, model, folder / "search")
     with tqdm(total=len(SEARCHES) * SEARCH_SEEDS, unit="search", desc="search") as bar:
         found = compared(table, progress=bar.update)

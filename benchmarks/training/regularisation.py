@@ -1,7 +1,7 @@
-"""What keeps a run on a handful of clips from learning them by heart: dropout, all that there is, and to stop in time.
+"""Regularisation against overfitting on a handful of clips: dropout, all methods combined, and early stopping.
 
-Every run hears the same few clips over and over. Without anything its loss goes to nothing, and what it makes of other
-clips becomes worse again behind its best step.
+Every run trains on the same few clips over and over. Without regularisation its loss goes to zero, and its error rate
+on other clips rises again after its best step.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from trainer.run_folder import DECISIVE, RunFolder, read_run
 from trainer.training.options import Options
 from trainer.training.train import train_run
 
-#: Clips that are trained on; steps, and between two measures; clips of dev that are measured.
+#: Training clips; steps; steps between two measurements; dev clips.
 CLIPS, STEPS, MEASURE_EVERY, DEV_CLIPS = 32, 200, 20, 150
-#: Clips of test that the best and the last model of each run are judged on.
+#: Test clips for the best and the last model of each run.
 TEST_CLIPS = 300
 
-#: The run that others are compared with.
+#: The baseline run.
 NONE = "none"
-#: Nothing that keeps a model from learning by heart, not even what a run has unless it is told otherwise.
+#: Options that disable all regularisation, including the defaults.
 NOTHING: Mapping[str, Any] = {"average": 0.0, "weight_decay": 0.0}
-#: The runs that are compared, each by what it asks of `train`.
+#: Options of `train` for each run.
 RUNS: Mapping[str, Mapping[str, Any]] = {
     NONE: NOTHING,
     "dropout": {**NOTHING, "dropout": 0.2, "attention_dropout": 0.1, "activation_dropout": 0.1},
@@ -47,7 +47,7 @@ RUNS: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Found:
-    """The runs of one kind, one by each seed; their best and last models on test, beside those without anything."""
+    """The runs of one kind, one per seed; counts of their best and last models on test, next to the baseline's."""
 
     runs: list[RunFolder]
     best: list[Judged]
@@ -84,14 +84,14 @@ def regularisation(
     seeds: Sequence[int] = SEEDS,
     progress: Callable[[], object] = lambda: None,
 ) -> dict[str, Found]:
-    """Every kind of run by its name.
+    """Train and evaluate every kind of run; results by name.
 
     Args:
-        model: what they begin with: a checkpoint, or new:SIZE.
+        model: the initial model: a checkpoint, or new:SIZE.
         folder: for the runs.
-        runs: what each asks of `train`; NONE comes first.
-        seeds: of the trainings; each draws clips of its own to train on.
-        progress: called behind each run.
+        runs: options of `train` for each run; NONE must be the first.
+        seeds: of the training runs; each draws its own training clips.
+        progress: called after each run.
     """
     dev, test = _drawn(corpus.split("dev"), DEV_CLIPS, 1), _drawn(corpus.split("test"), TEST_CLIPS, 1)
     found = {name: Found([], [], []) for name in runs}

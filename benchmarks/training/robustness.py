@@ -1,7 +1,7 @@
-"""What noise, pitch and speed cost a model, with and without augmentation in its training.
+"""Effect of noise, pitch and speed on a model trained with and without augmentation.
 
-Noise is of the kinds that augmentation uses. Babble, four other clips at once, is of a kind that it does not: what a
-model learnt of noise, and not of these very noises, shows there.
+Noise is of the kinds that augmentation uses. Babble, four other clips at once, is not: it shows whether a model is
+robust to noise in general, not only to the noise in training.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from trainer.corpus.clips import Clip, Corpus
 from trainer.examples import Example
 from trainer.training.clip_source import Audio, Augment, example_of
 
-#: What is compared with training on clips as they are.
+#: The arm that is compared with training on unchanged clips.
 AUGMENTED = Arm(augment="speed:0.3:0.85..1.15,pitch:0.3:-2..2,noise:0.6:0..30,gain:0.3:-20..0")
 SNR_DB = (20, 10, 5, 0)
 SEMITONES = (-2, 2)
@@ -40,7 +40,7 @@ VOICES = 4
 
 @dataclass(frozen=True)
 class Condition:
-    """What is done to the clips before they are judged: an effect of `trainer.augmentation`, or babble at an SNR."""
+    """A change of the test clips: an effect of `trainer.augmentation`, or babble at an SNR."""
 
     name: str
     augment: str = ""
@@ -48,7 +48,7 @@ class Condition:
 
 
 def conditions() -> Iterator[Condition]:
-    """As they are; then one thing at a time."""
+    """Unchanged; then one change at a time."""
     yield Condition("as they are")
     for snr_db in SNR_DB:
         yield Condition(f"noise at {snr_db} dB", f"noise:1:{snr_db}..{snr_db}")
@@ -62,7 +62,7 @@ def conditions() -> Iterator[Condition]:
 
 @dataclass(frozen=True)
 class Result:
-    """What was made of the clips under each condition, by every seed."""
+    """Counts of the clips under each condition, for every seed."""
 
     found: Sequence[tuple[Condition, Sequence[Judged]]]
 
@@ -79,12 +79,12 @@ def robustness(
     seeds: Sequence[int] = SEEDS,
     progress: Callable[[], object] = lambda: None,
 ) -> Result:
-    """Train with and without on the corpus' train split, and judge both on its test split under each condition.
+    """Train with and without augmentation on the train split, and evaluate both on test under each condition.
 
     Args:
-        at_most: clips that are judged.
-        seeds: of the trainings; each makes two models. The clips are disturbed in the same way for all.
-        progress: called behind each trained model and each condition.
+        at_most: maximum number of test clips.
+        seeds: of the training runs; each gives two models. The clips are disturbed in the same way for all.
+        progress: called after each trained model and each condition.
     """
     heard = [clip for clip in corpus.split("train") if clip.text]
     models = []
@@ -117,10 +117,10 @@ def _row(condition: Condition, judged: Sequence[Judged]) -> dict[str, object]:
 
 
 def disturbed(corpus: Corpus, clips: Sequence[Clip], condition: Condition) -> Iterator[Example]:
-    """Clips under a condition: the same samples for all models, and every time."""
+    """Clips under a condition; deterministic, so all models get the same samples."""
     effect: Augment | None = Augmentation(parse(condition.augment)) if condition.augment else None
     for number, clip in enumerate(clips):
-        # Not the streams of training, which are (seed, index, 1).
+        # Different from the random streams of training, which are (seed, index, 1).
         state = [1, number, 99]
         audio, lengthening = corpus.audio(clip), 1.0
         if effect:
@@ -134,7 +134,7 @@ def disturbed(corpus: Corpus, clips: Sequence[Clip], condition: Condition) -> It
 
 
 def babble(corpus: Corpus, clips: Sequence[Clip], under: Clip, rng: np.random.Generator) -> Audio:
-    """Other clips at once, equally loud, each from a random place and again from its beginning."""
+    """Several other clips at once, equally loud, each repeated from a random position."""
     mixed = np.zeros(under.n_samples, np.float32)
     others = [clip for clip in clips if clip.id != under.id and clip.text != under.text] or [under]
     for place in rng.integers(0, len(others), VOICES).tolist():

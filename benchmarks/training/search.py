@@ -1,11 +1,11 @@
-"""A grid against chance against TPE, at the same number of trials, on a small search over a release of digits.
+"""Compare grid search, random search and TPE with the same number of trials, in a small search space on digits.
 
 All points are trained once, by `tune`'s own grid; then each search is repeated with many seeds, and looks results up
 in that table instead of training (a tabular benchmark, as Klein and Hutter, "Tabular Benchmarks for Joint Architecture
-and Hyperparameter Optimization", 2019). So a search is judged by hundreds of repetitions for the price of one, on
-results that are real; what it cannot show is what lies between the points.
+and Hyperparameter Optimization", 2019). So hundreds of repetitions, with real results, cost no more than one; but
+nothing is known between the points.
 
-With few trials a grid must be coarse: it is given as many points as it may have trials. The others draw from all.
+With few trials a grid must be coarse: it has as many points as trials. The other searches draw from all points.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from trainer.tuning.search import propose
 from trainer.tuning.space import Space, parse
 from trainer.tuning.study import StudySpec, begin, trials_of
 
-#: All points, and those of a grid of BUDGET points, which are among them.
+#: All points, and the subset that forms the coarse grid.
 POINTS = ("learning-rate=1e-4..1e-2:log:7", "batch=4,8,16", "dropout=0,0.2")
 COARSE = ("learning-rate=1e-4..1e-2:log:3", "batch=4,16", "dropout=0,0.2")
-#: A trial hears a tenth of the digits, and is judged on so many others: some seconds on a CPU.
+#: A trial trains on a tenth of the digits, and is evaluated on this many dev clips: some seconds on a CPU.
 EPOCHS, DEV_CLIPS = 0.1, 100
-#: After how many trials the best is told; the last is the budget.
+#: Numbers of trials after which the best result is reported; the last is the budget.
 AFTER = (3, 6, 9, 12)
 SEEDS = 200
 SEARCHES = ("grid", "random", "tpe")
@@ -43,7 +43,7 @@ Table = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The best error rate after each number of AFTER, of every seed, by the name of the search."""
+    """For each search, the best error rate after each number of trials in AFTER, for every seed."""
 
     best: Mapping[str, Sequence[Sequence[float]]]
     table: Table
@@ -71,7 +71,7 @@ class Outcome:
 
 
 def measured(corpus: Corpus, model: str, folder: Path) -> Table:
-    """Train all points, or go on with it: the error rate of each."""
+    """Train all points, resuming an earlier attempt; return the error rate of each."""
     fixed = {"corpus": str(corpus.folder.absolute()), "model": model, "epochs": EPOCHS, "dev_clips": DEV_CLIPS}
     fixed |= {"measures": 1, "workers": 0, "join": 0.0}
     spec = StudySpec(folder.absolute(), parse(POINTS), fixed, prune="none", search="grid", trials=None)
@@ -81,16 +81,16 @@ def measured(corpus: Corpus, model: str, folder: Path) -> Table:
 
 
 def compared(table: Table, seeds: int = SEEDS, progress: Callable[[], object] = lambda: None) -> Outcome:
-    """Each search with every seed.
+    """Run each search with every seed.
 
     Args:
-        progress: called behind each repetition; there are as many for each seed as SEARCHES.
+        progress: called after each repetition, SEARCHES times per seed.
     """
     best: dict[str, list[list[float]]] = {name: [] for name in SEARCHES}
     for name, found in best.items():
         space = parse(COARSE if name == "grid" else POINTS)
         for seed in range(seeds):
-            # Seeds that are neighbours share no trial: a proposal's own seed is that of its search and its number.
+            # A proposal's seed depends on the search's seed and the trial's number: keep seeds far apart.
             values = searched(space, table, name, 1000 * seed, AFTER[-1])
             found.append([min(values[:count]) for count in AFTER])
             progress()
@@ -98,10 +98,10 @@ def compared(table: Table, seeds: int = SEEDS, progress: Callable[[], object] = 
 
 
 def searched(space: Space, table: Table, search: str, seed: int, trials: int) -> list[float]:
-    """The error rates of a search's trials, in their order."""
+    """The error rates of a search's trials, in order."""
     done: list[FrozenTrial] = []
     while len(done) < trials and (params := propose(space, done, search, seed)) is not None:
-        # A trial that failed has no error rate: to the search, it is the worst.
+        # A failed trial has no error rate: the search gets the worst one.
         value = table.get(key(params), max(table.values()))
         done.append(
             optuna.create_trial(
@@ -112,12 +112,12 @@ def searched(space: Space, table: Table, search: str, seed: int, trials: int) ->
 
 
 def _change(ours: Sequence[Sequence[float]], others: Sequence[Sequence[float]]) -> str:
-    """By how much the best of the budget differs, seed by seed, with the 95 % interval of the mean."""
+    """Mean difference, over seeds, of the best results with the whole budget, with its 95 % interval."""
     apart = [one[-1] - other[-1] for one, other in zip(ours, others, strict=True)]
     mean, reach = statistics.fmean(apart), 1.96 * statistics.stdev(apart) / math.sqrt(len(apart))
     return f"{mean:+.1f} ({mean - reach:+.1f} to {mean + reach:+.1f})" if reach or mean else ""
 
 
 def key(params: Mapping[str, Any]) -> str:
-    """A point's name in the table."""
+    """A point's key in the table."""
     return repr(sorted(params.items()))

@@ -1,8 +1,9 @@
-"""What repairs a model that breaks in short windows: plain training in them, matching its full context (ACFT), or both.
+"""Repair a model that fails in short windows: by plain training in them, by matching its full context (ACFT), or both.
 
-The model learns a language of tones from nothing, in clips that are all padded to its full context, as Whisper's were.
-It learns where speech ends by the silence behind it; in a window without that silence it goes on writing. (The bundled
-model does not break so: it learnt in short windows, and training it in its full context alone does not undo that.)
+The model learns a language of tones from random weights, with all clips padded to its full context, like Whisper. It
+learns to recognise the end of speech by the silence after it; in a window without that silence it keeps writing. (The
+bundled model does not fail like this: it was trained in short windows, and training it only in its full context does
+not undo that.)
 """
 
 from __future__ import annotations
@@ -32,23 +33,23 @@ from trainer.run_folder import RECORD_NAME
 from trainer.training.options import Options
 from trainer.training.train import train_run
 
-#: Its full context is 6 s, which a CPU can afford.
+#: Its full context is only 6 s, to be fast on a CPU.
 SIZE = Size(d_model=48, heads=2, ffn=192, encoder_layers=2, decoder_layers=2, context_s=6, max_tokens=48)
-#: Seconds of the windows that are to be safe.
+#: The short context, in seconds.
 SHORT_S = 2.0
-#: Times that every clip is heard in the full context, and in what steps: small ones get it to hear sooner.
+#: Training in the full context; small batches make it learn sooner.
 EPOCHS, FIRST_BATCH, LEARNING_RATE, CTC, AVERAGE = 10.0, 8, 2e-3, 0.3, 0.99
-#: Steps of a repair, and clips of each.
+#: Steps of a repair, and batch size.
 STEPS, BATCH = (10, 50), 16
-#: What is compared, by the share of the loss that matches the full context.
+#: The repairs, and the weight of the loss that matches the full context.
 REPAIRS: Mapping[str, float] = {"plain": 0.0, "ACFT alone": 1.0, "both": 0.5}
-#: What `repairs` tells of, for a bar.
+#: Number of models that `repairs` yields, for the progress bar.
 MODELS = 1 + len(STEPS) * len(REPAIRS)
 
 
 @dataclass(frozen=True)
 class Repaired:
-    """A model and what was found of it: as it was broken (`steps` 0), or behind a repair."""
+    """A model and its evaluation: before (`steps` 0) or after a repair."""
 
     name: str
     steps: int
@@ -59,13 +60,13 @@ class Repaired:
         return next(condition for condition in self.found.conditions if condition.context == context)
 
     def against(self, other: Repaired) -> Comparison:
-        """At the short context, on the same clips: `change` below nothing says that this one is better."""
+        """Comparison at the short context on the same clips; if `change` is negative, this model is better."""
         theirs, ours = ([row.words for row in each.clean("short").rows if row.reference] for each in (other, self))
         return compare(theirs, ours)
 
 
 def repair(options: argparse.Namespace) -> Measured:
-    """The measure of `benchmarks.trainer`; it takes minutes, and finds nothing in haste."""
+    """The measure of `benchmarks.trainer`; it takes minutes, and is empty with --quick."""
     if options.quick:
         return Measured()
     with (
@@ -83,13 +84,13 @@ def repairs(
     many: Sequence[int] = STEPS,
     done: Callable[[], object] = lambda: None,
 ) -> Iterator[Repaired]:
-    """Break a model, then repair it in each way, for each number of steps; judged on the test split.
+    """Train a model that fails in short windows, then repair it in each way and for each number of steps.
 
     Args:
         folder: for the runs.
         epochs: in the full context.
         many: numbers of steps.
-        done: called behind each model.
+        done: called after each model.
     """
     began_s = time.monotonic()
     broken = full_context_only(corpus, folder, epochs)
@@ -107,7 +108,7 @@ def repairs(
 
 
 def full_context_only(corpus: Corpus, folder: Path, epochs: float) -> Path:
-    """A model from nothing that never heard less than its full context; its folder."""
+    """Train a model from random weights only in its full context; return its folder."""
     clips = corpus.split("train")
     languages = sorted({clip.language for clip in clips})
     speller = Speller(train_tokenizer((clip.text for clip in clips), languages))
@@ -117,13 +118,13 @@ def full_context_only(corpus: Corpus, folder: Path, epochs: float) -> Path:
     save(beginning, model, speller, extractor, generation_config(model, speller, languages))
     options = Options(corpus.folder, str(beginning), run, epochs=epochs, batch=FIRST_BATCH, measure_every=0, join=0.0)
     train_run(replace(options, full_context=True, learning_rate=LEARNING_RATE, ctc=CTC, average=AVERAGE))
-    # What it declares would say that it is one of ours; a checkpoint of Whisper's own declares nothing.
+    # The record would identify it as one of ours; an original Whisper checkpoint has none.
     (run / "last" / RECORD_NAME).unlink()
     return run / "last"
 
 
 def repair_table(found: Sequence[Repaired]) -> tuple[list[dict[str, object]], dict[str, float]]:
-    """Rows, each beside plain training for as many steps; and the error rates at the short context as figures."""
+    """Rows, each compared with plain training for as many steps; and error rates at the short context as figures."""
     plain = {each.steps: each for each in found if each.name == "plain"}
     rows: list[dict[str, object]] = [
         {
@@ -148,7 +149,7 @@ def repair_table(found: Sequence[Repaired]) -> tuple[list[dict[str, object]], di
 
 
 def _rate(condition: Condition) -> str:
-    """An error rate with its interval by utterance."""
+    """An error rate with its confidence interval by utterance."""
     ends = condition.summary.by_utterance
     rate = f"{condition.summary.wer_percent:.1f}"
     return f"{rate} ({ends.low_percent:.1f}–{ends.high_percent:.1f})" if ends else rate

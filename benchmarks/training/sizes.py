@@ -1,6 +1,6 @@
-"""What training takes at Whisper's real sizes: memory, and on a GPU time.
+"""Cost of training Whisper's real sizes: memory, and on a GPU, speed.
 
-Without a GPU a step is carried out on tensors that have shapes and no contents; with one, for real.
+Memory is estimated with tensors that have shapes but no contents; with a GPU, steps are also run for real.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from trainer.training.memory import peak as peak_of
 from trainer.training.plan import Plan
 from trainer.training.run import Run
 
-#: Clips are as long as Whisper's context, and of fast speech.
+#: Clips are as long as Whisper's context, with fast speech.
 CLIP_S, CLIP_TOKENS = 30.0, 100
-#: Clips in the two batches that are compared, and in one on a GPU: `--batch-s 240`.
+#: Clips in the two batches that the estimate compares, and in a batch on a GPU: `--batch-s 240`.
 FEW, MORE, CLIPS = 8, 16, 8
-#: Steps on a GPU, those before the clock starts, and those that it takes the time of.
+#: Warm-up steps and timed steps on a GPU.
 WARM_UP, TIMED = 3, 10
 RANK = 32
-#: Memory of cards, in GiB: how many clips fit in a batch.
+#: Memory of GPUs, in GiB, for which to compute the number of clips in a batch.
 CARDS = (8, 12, 24, 80)
-#: A matrix product as large as this shows what a GPU can do: [n, n] by [n, n].
+#: Size of the matrix product, [n, n] by [n, n], that measures a GPU's peak speed.
 MATRIX = 8192
 GIB = 2**30
 
@@ -69,24 +69,24 @@ WAYS = (
 
 @dataclass(frozen=True)
 class Taken:
-    """What training takes: bytes that are there whatever is in a batch, and those of each clip; operations a clip."""
+    """Cost of training: fixed bytes, bytes per clip, and operations per clip."""
 
     fixed: float
     each: float
     flops: float
 
     def clips(self, memory: float) -> int:
-        """How many fit into so many bytes."""
+        """Number of clips that fit into `memory` bytes."""
         return max(0, int((memory - self.fixed) // self.each))
 
 
 def sizes(options: argparse.Namespace) -> Measured:
-    """A row for each size and way: GiB whatever a batch has, those of each clip of 30 s, and how many fit in a card."""
+    """A row for each size and way: fixed GiB, GiB per clip of 30 s, and the number of clips that fit into each GPU."""
     names = ["tiny", "small"] if options.quick else [name for name in SIZES if name != "tiny-demo"]
     gpu = torch.cuda.is_available() and options.device != "cpu"
     attainable = matrix_flops() if gpu else 0.0
     found = Measured()
-    logging.set_verbosity_error()  # that a model without a cache makes none
+    logging.set_verbosity_error()  # it warns that a model without a cache uses none
     with tqdm(total=len(names) * len(WAYS), unit="way", desc="sizes", leave=False) as bar:
         for name in names:
             for way in WAYS:
@@ -107,21 +107,21 @@ def sizes(options: argparse.Namespace) -> Measured:
 
 
 def estimate(name: str, way: Way) -> Taken:
-    """What a step takes, by two batches of different size."""
+    """Estimate the cost of a step from two batches of different size."""
     few, more = (peak(name, way, clips) for clips in (FEW, MORE))
     each = (more - few) / (MORE - FEW)
     return Taken(few - FEW * each, each, flops(name, way))
 
 
 def peak(name: str, way: Way, clips: int) -> int:
-    """The most bytes that a step holds, once the optimizer has its state."""
+    """Peak memory of a step in bytes, with the optimizer's state."""
     with without_contents(), begun(name, way, torch.device("cpu")) as run:
         return peak_of(run, [batch(run.model, clips)], targets(clips))
 
 
 def flops(name: str, way: Way) -> float:
-    """Operations of a step that its mathematics asks for, a clip: what is computed twice counts once."""
-    # On a GPU another operator does the same, which the counter knows.
+    """Operations of a step per clip, without recomputation."""
+    # These are operators of the CPU; the counter supports only their counterparts on a GPU.
     counted = {
         _FLASH: lambda query, key, value, *rest, **more: sdpa_flop_count(query, key, value),
         _FLASH_BACKWARD: lambda grad, query, key, value, *rest, **more: sdpa_backward_flop_count(
@@ -136,7 +136,7 @@ def flops(name: str, way: Way) -> float:
 
 
 def measure(name: str, way: Way, taken: Taken, attainable: float) -> dict[str, object]:
-    """Steps on a GPU for real; `attainable` operations a second are what it does at best."""
+    """Run steps on a GPU; `attainable` is its peak speed in operations per second."""
     device = torch.device("cuda")
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
@@ -162,7 +162,7 @@ def measure(name: str, way: Way, taken: Taken, attainable: float) -> dict[str, o
 
 
 def matrix_flops() -> float:
-    """Operations a second of the GPU in a large product of bfloat16: the most that training could attain."""
+    """Operations per second of the GPU in a large bfloat16 product: an upper bound for training."""
     a = torch.randn(MATRIX, MATRIX, dtype=torch.bfloat16, device="cuda")
     for _ in range(WARM_UP):
         a @ a
@@ -176,7 +176,7 @@ def matrix_flops() -> float:
 
 @contextmanager
 def begun(name: str, way: Way, device: torch.device) -> Iterator[Run]:
-    """A run of random weights that is about to make its first step, in half precision."""
+    """A run before its first step, with random weights in half precision."""
     with torch.device("meta"):
         model = whisper(name)
         if way.rank:
@@ -193,7 +193,7 @@ def begun(name: str, way: Way, device: torch.device) -> Iterator[Run]:
 
 
 def batch(model: WhisperForConditionalGeneration, clips: int) -> Batch:
-    """Clips of silence and a text; what a step takes does not depend on what is said."""
+    """Silent clips with a dummy text; the cost of a step does not depend on the content."""
     frames = round(CLIP_S * 100)
     return Batch(
         features=torch.zeros(clips, model.config.num_mel_bins, frames),
@@ -208,17 +208,17 @@ def batch(model: WhisperForConditionalGeneration, clips: int) -> Batch:
 
 
 def make_step(run: Run, clips: Batch) -> None:
-    """A step of the real loop."""
+    """Run one step of the real training loop."""
     step(run, [clips], targets(len(clips)))
 
 
 def targets(clips: int) -> Targets:
-    """What there is to predict in so many of them."""
+    """Number of targets in a batch of clips."""
     return Targets(clips * CLIP_TOKENS, 1, 1, 1)
 
 
 def _speller() -> Speller:
-    """Heads are made for the ids of its text."""
+    """A tokenizer with Whisper's end token, which determines the size of output heads."""
     speller = Speller(WhisperTokenizer.from_pretrained("demo/model"))
     speller.end = END
     return speller

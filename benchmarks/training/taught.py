@@ -1,7 +1,8 @@
-"""The bundled model, taught two things that it was not: prompts, and when each word is spoken, in timestamp tokens.
+"""Fine-tune the bundled model on prompts and word-level timestamp tokens, which it was not trained with.
 
-It goes on from `demo/model` on the same bulletins. Half of the examples begin with a prompt: names, some of which are
-said in the window, and what was said before it. Half have each word between two timestamp tokens, 20 ms fine.
+Training continues from `demo/model` on the same bulletins. Half of the examples begin with a prompt: names, some of
+which are spoken in the window, and the previous text. Half have each word between two timestamp tokens, at 20 ms
+resolution.
 """
 
 from __future__ import annotations
@@ -32,18 +33,18 @@ from trainer.training.spelling import Style
 from transcriber.model import Model, load
 
 BEGUN_FROM = Path("demo/model")
-#: Examples, rate, seed and half hours of bulletins.
+#: Number of examples, learning rate, seed, and number of shards (half hours of bulletins).
 UTTERANCES, LEARNING_RATE, SEED, SHARDS = 30_000, 7e-4, 5, 20
 STYLE = Style(timestamps=0.5, prompts=0.5)
 
-#: Words before the window that a prompt has at most, and names.
+#: Maximum number of previous words and of names in a prompt.
 _PREVIOUS_WORDS, _NAMES = 25, 5
-#: Share of prompts with names, and of the names said in the window that such a prompt has.
+#: Share of prompts with names, and share of the window's names in such a prompt.
 _NAMED_SHARE, _SAID_SHARE = 0.6, 0.7
 
 
 class TaughtCorpus(Corpus):
-    """The demo's corpus, with what was said before and the times of words as segments."""
+    """The demo's corpus, with previous text, and words as timed segments."""
 
     def example(self, index: int) -> Example:
         example, window = super().example(index), self.window(index)
@@ -54,7 +55,7 @@ class TaughtCorpus(Corpus):
         before = [
             text
             for text, end_s in zip(bulletin.texts, bulletin.ends_s, strict=True)
-            if end_s <= window.start_s  # words that the window cuts are in neither
+            if end_s <= window.start_s  # words that the window cuts are in neither text
         ]
         said = [word.text for word in example.words]
         told = self._names(said, rng, example.language) if rng.random() < _NAMED_SHARE else []
@@ -64,7 +65,7 @@ class TaughtCorpus(Corpus):
         return replace(example, previous=" ".join(previous).strip(), segments=segments)
 
     def _names(self, said: list[str], rng: random.Random, language: str) -> list[str]:
-        """Some names that are said, among others of the same language."""
+        """Some of the spoken names, mixed with others of the same language."""
         told = [name for name in names(said) if rng.random() < _SAID_SHARE]
         while len(told) < _NAMES and rng.random() < 0.8:
             other = self._pool.bulletin(rng.randrange(self._bulletins))
@@ -76,7 +77,7 @@ class TaughtCorpus(Corpus):
 
 
 def names(words: list[str]) -> Iterator[str]:
-    """Words with a capital letter that do not begin a sentence, without their punctuation."""
+    """Capitalised words that do not begin a sentence, without their punctuation."""
     for before, word in itertools.pairwise(words):
         if word[:1].isupper() and before[-1:] not in ".?!":
             yield word.strip(".,?!:")
@@ -88,22 +89,24 @@ def all_names(bulletin: Bulletin) -> list[str]:
 
 
 def with_taught(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """The same parser, with what `taught_model` is asked for."""
-    parser.add_argument("--cache", type=Path, default=Path("build"), help="where the taught model is, or is trained")
-    parser.add_argument("--utterances", type=int, default=UTTERANCES, help="that it is trained on")
-    parser.add_argument("--taught", type=Path, metavar="FOLDER", help="a model that was taught already")
+    """Add the arguments of `taught_model` to a parser."""
+    parser.add_argument(
+        "--cache", type=Path, default=Path("build"), help="folder of the taught model; trained if missing"
+    )
+    parser.add_argument("--utterances", type=int, default=UTTERANCES, help="number of training examples")
+    parser.add_argument("--taught", type=Path, metavar="FOLDER", help="use this model, which has been taught already")
     return parser
 
 
 def taught_model(options: argparse.Namespace) -> Model | None:
-    """The model that was named, or the taught one; None in haste, where none was named."""
+    """The model given by --taught, else the taught one; None with --quick and without --taught."""
     if options.taught is None and options.quick:
         return None
     return load(str(options.taught or taught(options.cache, options.utterances)), device="cpu")
 
 
 def taught(cache: Path, utterances: int = UTTERANCES) -> Path:
-    """The folder of the taught model; it is trained the first time, and a killed training goes on.
+    """The folder of the taught model; train it first if needed, resuming a killed run.
 
     Args:
         cache: for the corpus, the run and the model.

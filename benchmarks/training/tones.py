@@ -1,6 +1,6 @@
-"""A language of four tones, as a corpus: what a small model learns from nothing within minutes on a CPU.
+"""A corpus in a language of four tones, which a small model learns from random weights within minutes on a CPU.
 
-How many words there are, only the audio tells: a model must hear where speech ends.
+The number of words is known only from the audio: a model must recognise where speech ends.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from trainer.corpus.clips import Corpus, Writer
 from trainer.examples import SAMPLE_RATE
 
 WORDS_HZ = {"do": 300.0, "mi": 700.0, "so": 1500.0, "ti": 3200.0}
-#: Words of a clip; how long each is, and the pause behind it, in seconds. No clip is longer than 1.9 s.
+#: Number of words in a clip; duration of a word, and of the pause after it, in seconds. No clip exceeds 1.9 s.
 WORDS, WORD_S, PAUSE_S = (1, 7), (0.1, 0.18), (0.02, 0.08)
-#: How much a tone wanders, and noise.
+#: Relative variation of a tone's frequency, and amplitude of noise.
 DETUNED, NOISE = 0.04, 0.01
 
 
 def tones(folder: Path, train: int = 2000, test: int = 300, seed: int = 1) -> Corpus:
-    """Write so many clips to train and to judge on."""
+    """Write a corpus with the given numbers of training and test clips."""
     rng = np.random.default_rng(seed)
     with Writer(folder) as writer:
         for number in range(train + test):

@@ -1,4 +1,4 @@
-"""Models for the proofs: each way to train is a real run of `train`, on a corpus of the clips that it may hear."""
+"""Train and evaluate models for the experiments: each is a real run of `train` on a corpus of selected clips."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from trainer.examples import Example
 from trainer.training.options import Options
 from trainer.training.train import train_run
 
-#: Steps of a run, and clips in a batch: enough for the bundled model to learn ten words of strangers.
+#: Steps of a run, and batch size: enough for the bundled model to learn ten words by unknown speakers.
 STEPS, BATCH = 150, 16
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Trains and judges; what is the same of all ways to train.
+    """Trains and evaluates models; holds the settings that all ways to train share.
 
     Attributes:
-        corpus: that all clips are of.
-        model: what every run begins with: a checkpoint, or new:SIZE.
-        folder: where runs are put.
-        steps: of BATCH clips, however many clips there are.
-        join: of clips that others follow in their window; those that models are judged on stand alone.
+        corpus: of all clips.
+        model: the initial model of every run: a checkpoint, or new:SIZE.
+        folder: for the runs.
+        steps: of BATCH clips, independent of the number of clips.
+        join: share of clips that are joined in a window, in training only.
     """
 
     corpus: Corpus
@@ -41,7 +41,7 @@ class Trained:
     join: float = 0.0
 
     def train(self, clips: Sequence[Clip], arm: Arm, seed: int) -> Path:
-        """The folder of a model that heard these clips, whatever split they are in."""
+        """Train on these clips, whatever split they are in; return the model's folder."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         heard = subset(self.corpus, [replace(clip, split="train") for clip in clips], folder / "corpus")
         options = Options(
@@ -65,7 +65,7 @@ class Trained:
 
 
 def subset(corpus: Corpus, clips: Sequence[Clip], folder: Path) -> Corpus:
-    """A corpus of some clips of another one, which keeps their audio."""
+    """Make a corpus of some clips of another corpus, linking to its audio."""
     folder.mkdir(parents=True)
     (folder / AUDIO_NAME).symlink_to((corpus.folder / AUDIO_NAME).resolve(), target_is_directory=True)
     (folder / CLIPS_NAME).write_text("".join(f"{clip.line()}\n" for clip in clips), encoding="utf-8")

@@ -1,8 +1,8 @@
-"""Does balance with augmentation help an accent that was not trained on? Each accent is left out once.
+"""Whether balancing with augmentation helps on an accent that is not trained on. Each accent is left out once.
 
-For each accent, models are trained on all clips of the others: as they are, and balanced and augmented, each by several
-seeds. All are judged on the accent that none of them heard. The corpus' own splits are put aside: what is held out is
-the accent, and with it every one of its speakers.
+For each accent, models are trained on all clips of the others, unchanged or balanced and augmented, with several seeds
+each, and evaluated on the accent that was left out. The corpus's own splits are ignored: the accent is held out, with
+all of its speakers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from benchmarks.training.arms import (
 from trainer.corpus.clips import Clip, Corpus
 from trainer.training.clip_source import example_of
 
-#: What is compared with training on clips as they are.
+#: The arm that is compared with training on unchanged clips.
 BALANCED_AUGMENTED = Arm(balance="accent:inf", augment="radio")
 #: All accents together.
 ALL = "all"
@@ -37,8 +37,8 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Found:
-    """A comparison with clips drawn; where there are several speakers, the same with whole speakers drawn: how sure it
-    is of other people, and not of these very ones. `by_seed` is the change in points by each of the seeds.
+    """A comparison that resamples clips, and if there are several speakers, one that resamples speakers, whose interval
+    is valid for other speakers as well. `by_seed` is the change in points for each seed.
     """
 
     clips: int
@@ -73,7 +73,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Result:
-    """One comparison for each accent, and all accents together."""
+    """One comparison for each accent, and one for all accents together."""
 
     accents: Mapping[str, Found]
     together: Found
@@ -101,9 +101,9 @@ def unseen_accent(
     """Leave out each value of a column in turn.
 
     Args:
-        at_most: clips of each accent that are judged, drawn.
-        seeds: of the trainings; each makes two models for each accent.
-        progress: called behind each trained model.
+        at_most: maximum number of test clips per accent, drawn at random.
+        seeds: of the training runs; each gives two models for each accent.
+        progress: called after each trained model.
 
     Raises:
         ValueError: there are fewer than two accents.
@@ -129,10 +129,10 @@ def unseen_accent(
 def leave_out(
     clips: Sequence[Clip], column: str, value: str, at_most: int, seed: int = 1
 ) -> tuple[list[Clip], list[Clip]]:
-    """Clips to train on, and clips to judge on.
+    """Training clips and test clips.
 
-    Clips that do not say their accent might have the one that is left out, and so might another clip of one of its
-    speakers: neither is trained on.
+    Clips without an accent, and clips of a speaker who has others in the accent that is left out, might have that
+    accent: neither are used in training.
     """
     spoken = [clip for clip in clips if clip.text]
     speakers = {clip.speaker for clip in spoken if clip.column(column) == value and clip.speaker}
