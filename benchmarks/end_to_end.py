@@ -55,7 +55,7 @@ QUICK_S, QUICK_LEAST_S, QUICK_OVER_S, QUICK_LAST_S = 24.0, 12.0, 44.0, 7.0
 
 
 @dataclass
-class Watched:
+class Viewer:
     """Captions received from the socket."""
 
     arrived: dict[float, float] = field(default_factory=dict)  # first arrival, by the chunk's captured_s
@@ -65,7 +65,7 @@ class Watched:
     repeated: int = 0
     until_s: float = 0.0  # end of the last captioned word
 
-    def take(self, caption: dict[str, Any], now_s: float) -> None:
+    def add(self, caption: dict[str, Any], now_s: float) -> None:
         """Record a caption that arrived at `now_s`."""
         for word in caption.get("words", ()):
             if word["end_s"] > self.until_s:
@@ -92,7 +92,7 @@ class Period:
     start_s: float
     end_s: float
     first_caption_s: float
-    watched: Watched
+    viewer: Viewer
     truth: list[dict[str, Any]]
 
 
@@ -127,7 +127,7 @@ def measure(system: System, measure_s: float, last_s: float, over_s: float | Non
     """
     truth(system, time.time())  # fail early if the reference text is not available
     socket = simple_websocket.Client(f"{system.url.replace('http', 'ws', 1)}/stations/demo/live")
-    watched, began_s = Watched(), time.time()
+    viewer, began_s = Viewer(), time.time()
     try:
         with tqdm(
             total=measure_s,
@@ -137,9 +137,9 @@ def measure(system: System, measure_s: float, last_s: float, over_s: float | Non
             file=sys.stderr,
             leave=False,
         ) as bar:
-            while not watched.event and time.time() < began_s + FIRST_TIMEOUT_S:
-                next(_captions(socket, watched, 1.0))
-            if not watched.event:
+            while not viewer.event and time.time() < began_s + FIRST_TIMEOUT_S:
+                next(_captions(socket, viewer, 1.0))
+            if not viewer.event:
                 raise NotRunning(f"no caption arrived within {FIRST_TIMEOUT_S:.0f} s: is a transcriber running?")
             start_s = time.time()
             first_s = start_s - began_s
@@ -147,16 +147,16 @@ def measure(system: System, measure_s: float, last_s: float, over_s: float | Non
                 measure_s = max(QUICK_LEAST_S, min(measure_s, over_s - start_s))
                 bar.total = measure_s
             bar.set_description("measuring")
-            for now_s in _captions(socket, watched, measure_s):
+            for now_s in _captions(socket, viewer, measure_s):
                 bar.update(min(now_s - start_s, measure_s) - bar.n)
             end_s = start_s + measure_s
             bar.set_description("last captions")
-            for _ in _captions(socket, watched, last_s):
-                if watched.finals_until() > end_s + 2:
+            for _ in _captions(socket, viewer, last_s):
+                if viewer.finals_until() > end_s + 2:
                     break
     finally:
         socket.close()
-    return Period(start_s, end_s, first_s, watched, truth(system, start_s - MARGIN_S))
+    return Period(start_s, end_s, first_s, viewer, truth(system, start_s - MARGIN_S))
 
 
 def truth(system: System, after_s: float) -> list[dict[str, Any]]:
@@ -174,10 +174,10 @@ def truth(system: System, after_s: float) -> list[dict[str, Any]]:
 
 def judge(period: Period) -> tuple[dict[str, float], list[dict[str, Any]]]:
     """Compute figures and rows."""
-    start_s, end_s, watched = period.start_s, period.end_s, period.watched
+    start_s, end_s, viewer = period.start_s, period.end_s, period.viewer
     near = [
         caption
-        for _, caption in sorted(watched.finals.items())
+        for _, caption in sorted(viewer.finals.items())
         if caption["end_s"] > start_s - MARGIN_S and caption["start_s"] < end_s + MARGIN_S
     ]
     said = [s for s in period.truth if s["start_s"] < end_s + MARGIN_S]
@@ -185,24 +185,24 @@ def judge(period: Period) -> tuple[dict[str, float], list[dict[str, Any]]]:
     errors = found.by_language()
     total = sum(errors.values(), Errors())
     figures: dict[str, float] = {"first_caption_s": period.first_caption_s}
-    latencies = [now_s - s for s, now_s in watched.arrived.items() if start_s <= s <= end_s]
-    shown = [late_s for s, late_s in watched.shown if start_s <= s <= end_s]
+    latencies = [now_s - s for s, now_s in viewer.arrived.items() if start_s <= s <= end_s]
+    shown = [late_s for s, late_s in viewer.shown if start_s <= s <= end_s]
     for name, times_s in {"latency": latencies, "shown": shown}.items():
         if len(times_s) > 1:
             cuts = statistics.quantiles(times_s, n=20, method="inclusive")
             figures |= {f"{name}_p50_s": statistics.median(times_s), f"{name}_p95_s": cuts[18]}
     lost = found.lost_steps(start_s, STEP_S) | _gap_steps(near, start_s, end_s)
     doubled = found.doubled_steps(start_s, STEP_S)
-    figures |= {"chunks_lost": len(lost), "chunks_doubled": len(doubled) + watched.repeated}
+    figures |= {"chunks_lost": len(lost), "chunks_doubled": len(doubled) + viewer.repeated}
     for name, count in {"wer_percent": total, **{f"wer_{k}_percent": v for k, v in sorted(errors.items())}}.items():
         if count.wer_percent is not None:
             figures[name] = count.wer_percent
     rows = [_row(language, count) for language, count in sorted(errors.items())]
-    counts = {"chunks": len(latencies), "lost": len(lost), "doubled": len(doubled) + watched.repeated}
+    counts = {"chunks": len(latencies), "lost": len(lost), "doubled": len(doubled) + viewer.repeated}
     return figures, [*rows, {**_row("all", total), **counts}]
 
 
-def _captions(socket: simple_websocket.Client, watched: Watched, seconds: float) -> Iterator[float]:
+def _captions(socket: simple_websocket.Client, viewer: Viewer, seconds: float) -> Iterator[float]:
     """Receive captions for some seconds; yields the time after each message, and every second."""
     until = time.time() + seconds
     while (left_s := until - time.time()) > 0:
@@ -211,7 +211,7 @@ def _captions(socket: simple_websocket.Client, watched: Watched, seconds: float)
         if message is not None:
             values = json.loads(message)
             if values["type"] == "caption":
-                watched.take(values, now_s)
+                viewer.add(values, now_s)
         yield now_s
 
 

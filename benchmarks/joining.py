@@ -91,25 +91,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         for encoding in STREAMS:
             encode(Path(folder), encoding)
         with Radio(Path(folder)) as radio, tqdm(total=len(cases) * times * len(WAYS)) as progress:
-            found = {case: measure(radio.url(*case), times, progress.update) for case in cases}
+            results = {case: measure(radio.url(*case), times, progress.update) for case in cases}
             radio.shutdown()
     rows: list[Row] = [
         {"stream": encoding, "burst bytes": burst, **{f"{name} s": seconds for name, seconds in by_way.items()}}
-        for (encoding, burst), by_way in found.items()
+        for (encoding, burst), by_way in results.items()
     ]
-    figures = {f"{encoding}_first_audio_s": found[encoding, 0]["ours"] for encoding in STREAMS}
-    figures["mp3_ffmpeg_first_audio_s"] = found["mp3", 0]["ffmpeg"]
+    figures = {f"{encoding}_first_audio_s": results[encoding, 0]["ours"] for encoding in STREAMS}
+    figures["mp3_ffmpeg_first_audio_s"] = results["mp3", 0]["ffmpeg"]
     report("From connecting to a station to its first audio (median)", rows, figures, options.json)
     return 0
 
 
 def measure(url: str, times: int, done: Callable[[], object]) -> dict[str, float]:
     """The median of each way over `times` rounds."""
-    found: dict[str, list[float]] = {name: [] for name in WAYS}
+    results: dict[str, list[float]] = {name: [] for name in WAYS}
     for name, join in [*WAYS.items()] * times:
-        found[name].append(join(url))
+        results[name].append(join(url))
         done()
-    return {name: statistics.median(seconds) for name, seconds in found.items()}
+    return {name: statistics.median(seconds) for name, seconds in results.items()}
 
 
 def encode(folder: Path, encoding: str) -> None:
@@ -130,7 +130,7 @@ def ours(url: str) -> float:
     return _first(address.url, begun_s, address.format)
 
 
-def alone(url: str) -> float:
+def plain_ffmpeg(url: str) -> float:
     """Join with plain ffmpeg, with our options but without the format."""
     return _first(url, time.monotonic())
 
@@ -141,7 +141,7 @@ def _first(url: str, begun_s: float, format: str = "") -> float:
         return time.monotonic() - begun_s
 
 
-WAYS: dict[str, Callable[[str], float]] = {"ours": ours, "ffmpeg": alone}
+WAYS: dict[str, Callable[[str], float]] = {"ours": ours, "ffmpeg": plain_ffmpeg}
 
 
 if __name__ == "__main__":

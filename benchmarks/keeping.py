@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from api.audio import FORMATS, write
-from benchmarks.hearing import wer_percent
+from benchmarks.engine_wer import wer_percent
 from benchmarks.report import Row, arguments, report
 from demo import exam
 from demo.bulletins import LANGUAGES
@@ -60,8 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     came = heard_percent(material)
     kept = {}
-    for name, code in codings().items():
-        cost, decoded = kept_by(code, tqdm(material, desc=name, unit="sentence", leave=False))
+    for name, code in encoders().items():
+        cost, decoded = measure_codec(code, tqdm(material, desc=name, unit="sentence", leave=False))
         kept[name] = {**cost, "WER %": heard_percent(decoded)}
     figures = {
         "keep_ms": kept[OURS]["ms a chunk"],
@@ -76,10 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def codings() -> dict[str, Callable[[bytes], bytes]]:
+def encoders() -> dict[str, Callable[[bytes], bytes]]:
     """Functions that encode PCM, ours first."""
 
-    def peer(container: str, coding: str) -> Callable[[bytes], bytes]:
+    def encoder(container: str, coding: str) -> Callable[[bytes], bytes]:
         def code(pcm: bytes) -> bytes:
             file = io.BytesIO()
             with soundfile.SoundFile(file, "w", SAMPLE_RATE_HZ, 1, format=container, subtype=coding) as audio:
@@ -88,10 +88,10 @@ def codings() -> dict[str, Callable[[bytes], bytes]]:
 
         return code
 
-    return {OURS: encode, **{name: peer(*how) for name, how in PEERS.items()}}
+    return {OURS: encode, **{name: encoder(*how) for name, how in PEERS.items()}}
 
 
-def kept_by(code: Callable[[bytes], bytes], material: Iterable[Pcm]) -> tuple[dict[str, float], list[Pcm]]:
+def measure_codec(code: Callable[[bytes], bytes], material: Iterable[Pcm]) -> tuple[dict[str, float], list[Pcm]]:
     """The cost of a codec, and the decoded audio."""
     spent_ms: list[float] = []
     n_bytes, n_samples, kept = 0, 0, []

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperTokenizer
 from transformers.utils import logging
 
-from benchmarks.hearing import wer_percent
+from benchmarks.engine_wer import wer_percent
 from benchmarks.report import arguments, show
 from benchmarks.training.architecture import END, whisper
 from demo import exam
@@ -47,7 +47,7 @@ DEMO = "demo/model"
 _FULL, _QUICK = 300, 40
 
 #: Transcribes a batch of features [BATCH, mels, frames], with TOKENS tokens for each chunk.
-Hearing = Callable[[NDArray[np.float32]], object]
+Transcribe = Callable[[NDArray[np.float32]], object]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,15 +80,15 @@ def _speeds(size: str, rounds: int) -> list[Mapping[str, object]]:
     random = whisper(size).eval().requires_grad_(False)
     rows: list[Mapping[str, object]] = []
     for context_s, chunks in WINDOWS:
-        hearings = {name: _ours(random, name, context_s, TOKENS * chunks) for name in PRECISIONS}
+        transcribers = {name: _ours(random, name, context_s, TOKENS * chunks) for name in PRECISIONS}
         if context_s == max(WINDOWS)[0]:
-            hearings[PEER] = _ctranslate2(random, TOKENS * chunks)
+            transcribers[PEER] = _ctranslate2(random, TOKENS * chunks)
         features = np.random.default_rng(0).standard_normal((BATCH, 80, 100 * context_s), np.float32)
-        spent: dict[str, list[float]] = {name: [] for name in hearings}
+        spent: dict[str, list[float]] = {name: [] for name in transcribers}
         for turn in tqdm(range(rounds + 1), desc=f"{size}, {chunks} in {context_s} s", unit="round", leave=False):
-            for name, hear in hearings.items():
+            for name, transcribe in transcribers.items():
                 began_s = time.process_time()
-                hear(features)
+                transcribe(features)
                 if turn:  # the first round is a warm-up
                     spent[name].append(1000 * (time.process_time() - began_s) / BATCH / chunks)
         window = {"size": size, "context s": context_s, "chunks": chunks}
@@ -96,7 +96,7 @@ def _speeds(size: str, rounds: int) -> list[Mapping[str, object]]:
     return rows
 
 
-def _ours(random: WhisperForConditionalGeneration, precision: str, context_s: int, written: int) -> Hearing:
+def _ours(random: WhisperForConditionalGeneration, precision: str, context_s: int, written: int) -> Transcribe:
     model = copy.deepcopy(random)
     shorten(model, context_s * POSITIONS_PER_S)
     if precision == "int8":
@@ -109,14 +109,14 @@ def _ours(random: WhisperForConditionalGeneration, precision: str, context_s: in
     prefix = [start, start + 1, END + 102, no_timestamps]
 
     @torch.inference_mode()
-    def hear(features: NDArray[np.float32]) -> object:
+    def transcribe(features: NDArray[np.float32]) -> object:
         states = model.get_encoder()(torch.from_numpy(features).to(dtype)).last_hidden_state
         return decode(states, lambda first: [[prefix]] * len(first), [written] * BATCH)
 
-    return hear
+    return transcribe
 
 
-def _ctranslate2(random: WhisperForConditionalGeneration, written: int) -> Hearing:
+def _ctranslate2(random: WhisperForConditionalGeneration, written: int) -> Transcribe:
     """The same weights; the tokens' names differ, but their number is the same."""
     import ctranslate2
 
@@ -132,13 +132,13 @@ def _ctranslate2(random: WhisperForConditionalGeneration, written: int) -> Heari
     # It generates at most half of `max_length`; the other half is reserved for previous text.
     end = tokenizer.convert_tokens_to_ids("<|endoftext|>")
 
-    def hear(features: NDArray[np.float32]) -> object:
+    def transcribe(features: NDArray[np.float32]) -> object:
         view = ctranslate2.StorageView.from_array(features)
         heard = model.generate(view, [prefix] * BATCH, beam_size=1, max_length=2 * written, suppress_tokens=[end])
         assert all(len(one.sequences_ids[0]) == written for one in heard), "both generate the same number of tokens"
         return heard
 
-    return hear
+    return transcribe
 
 
 def _rates(count: int) -> list[Mapping[str, object]]:

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from benchmarks.alignment import TruthWord, align, normalised
 from benchmarks.report import Row, arguments, report
-from benchmarks.training.taught import names, taught_model, with_taught
+from benchmarks.training.taught import add_arguments, names, taught_model
 from demo import exam, noise
 from demo.bulletins import LANGUAGES, Language, bulletin
 from demo.noise import Audio
@@ -66,18 +66,18 @@ class Tally:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    options = with_taught(arguments(__doc__)).parse_args(argv)
+    options = add_arguments(arguments(__doc__)).parse_args(argv)
     torch.set_num_threads(1)
     # Force prompts, which its manifest rules out.
     models = {"bundled": replace(load("demo/model", device="cpu"), trained_with_prompts=True)}
     if model := taught_model(options):
         models["taught"] = model
     material = [w for language in LANGUAGES for w in windows(language, _QUICK if options.quick else _FULL)]
-    total = len(models) * len(TOLD) * len(SNRS_DB) * len(material)
+    total = len(models) * len(PROMPTS) * len(SNRS_DB) * len(material)
     rows: list[dict[str, object]] = []
     with tqdm(total=total, unit="window", desc="listen") as bar:
         for name, model in models.items():
-            for told in TOLD:
+            for told in PROMPTS:
                 row: dict[str, object] = {"model": name, "told": told}
                 for snr_db in SNRS_DB:
                     tally = judged(model, material, told, snr_db, bar.update)
@@ -117,7 +117,7 @@ def _with_names(window: Window, elsewhere: Window) -> Prompt:
 
 
 #: Makes the prompt of a window, given another one of the same language.
-TOLD: Mapping[str, Callable[[Window, Window], Prompt]] = {
+PROMPTS: Mapping[str, Callable[[Window, Window], Prompt]] = {
     "nothing": lambda window, elsewhere: NO_PROMPT,
     "what was said before": lambda window, elsewhere: Prompt(previous=window.previous),
     "what was said elsewhere": lambda window, elsewhere: Prompt(previous=elsewhere.previous),
@@ -138,7 +138,9 @@ def judged(
         batch = range(first, min(len(material), first + _BATCH))
         utterances = [
             Utterance(
-                noisy(material[i], i, snr_db), material[i].language, prompt=TOLD[told](material[i], _other(material, i))
+                noisy(material[i], i, snr_db),
+                material[i].language,
+                prompt=PROMPTS[told](material[i], _other(material, i)),
             )
             for i in batch
         ]

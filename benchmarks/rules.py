@@ -52,7 +52,7 @@ GROUPS = ("right", "garbled", "crosstalk", "invented")
 
 
 @dataclass(frozen=True)
-class Heard:
+class Sample:
     """A hypothesis with words, its group, and its origin; windows of one origin are successive."""
 
     hypothesis: Hypothesis
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     engine = TransformersEngine(load(options.model, device=options.device))
     spoken, quiet = _QUICK if options.quick else _FULL
     windows = len(LANGUAGES) * (len(SNRS_DB) * spoken + len(NOTHING) * quiet)
-    heard: list[Heard] = []
+    heard: list[Sample] = []
     with tqdm(total=windows, unit="window", desc="listen") as progress:
         for origin, language, audios, texts in material(spoken, quiet):
             for first in range(0, len(audios), _BATCH):
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 for one, text in zip(engine.transcribe(batch), texts[first : first + _BATCH], strict=True):
                     hypothesis = one.likeliest
                     if hypothesis.words:
-                        heard.append(Heard(hypothesis, group(hypothesis, text, origin), origin))
+                        heard.append(Sample(hypothesis, group(hypothesis, text, origin), origin))
                 progress.update(len(batch))
     rows = table(heard)
     title = f"{engine.name}: {len(heard)} of {windows} windows have words; number rejected by each rule"
@@ -132,7 +132,7 @@ def group(hypothesis: Hypothesis, text: str | None, origin: str) -> str:
     return "right" if hits >= len(ours) / 2 else "garbled"
 
 
-def table(heard: Sequence[Heard]) -> list[Row]:
+def table(heard: Sequence[Sample]) -> list[Row]:
     """Number of hypotheses from which each rule removes words; then totals, and the words that are left."""
     alone: dict[str, Callable[[Hypothesis], int]] = {
         str(Reason.LOOP): lambda h: len(h.words) - len(rules.without_loop(h).words),
@@ -153,7 +153,7 @@ def table(heard: Sequence[Heard]) -> list[Row]:
     ]
 
 
-def repeated(heard: Sequence[Heard]) -> list[int]:
+def repeated(heard: Sequence[Sample]) -> list[int]:
     """Number of words that are removed from each hypothesis as a doubtful repetition."""
     before: Mapping[str, list[SpokenText]] = {each.origin: [] for each in heard}
     taken = []
@@ -166,13 +166,13 @@ def repeated(heard: Sequence[Heard]) -> list[int]:
     return taken
 
 
-def taken_by_all(heard: Sequence[Heard]) -> list[int]:
+def taken_by_all(heard: Sequence[Sample]) -> list[int]:
     """Number of words that the transcriber rejects of each hypothesis."""
     judged = [len(each.hypothesis.words) - len(rules.judge(each.hypothesis).accepted.words) for each in heard]
     return [max(ours, again) for ours, again in zip(judged, repeated(heard), strict=True)]
 
 
-def survivors(heard: Sequence[Heard]) -> Counter[str]:
+def survivors(heard: Sequence[Sample]) -> Counter[str]:
     """Invented texts that are accepted."""
     taken = taken_by_all(heard)
     kept = [each.hypothesis for each, words in zip(heard, taken, strict=True) if each.group == "invented" and not words]
@@ -189,7 +189,7 @@ def figures(rows: Sequence[Row], quiet_hours: float) -> dict[str, float]:
     return {**found, "invented_words_left_per_hour": left["invented"] / quiet_hours}
 
 
-def _counts(heard: Sequence[Heard], counts: Sequence[int]) -> dict[str, object]:
+def _counts(heard: Sequence[Sample], counts: Sequence[int]) -> dict[str, object]:
     """Sums by group."""
     return {
         name: sum(count for each, count in zip(heard, counts, strict=True) if each.group == name) for name in GROUPS

@@ -78,7 +78,7 @@ def own_system(transcribers: int = 1) -> Iterator[System]:
             )
         try:
             system = System(f"http://127.0.0.1:{api}", f"http://127.0.0.1:{demo}")
-            _await(system, process, log)
+            _wait_until_ready(system, process, log)
             station = {"id": "demo", "name": "Demo", "url": f"{system.truth}/stream.mp3"}
             httpx.post(f"{system.url}/stations", json=station, timeout=30).raise_for_status()
             yield system
@@ -99,7 +99,7 @@ def ready(system: System) -> bool:
         return False
 
 
-def _await(system: System, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(system: System, process: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + START_TIMEOUT_S
     while not ready(system):
         if process.poll() is not None or time.monotonic() > until:

@@ -74,14 +74,14 @@ class Counts:
         return 100 * self.shed_s / (self.shed_s + self.audio_s) if self.shed_s else 0.0
 
 
-class Readers:
+class Viewers:
     """Viewers, one per station, that record when words are first shown."""
 
     def __init__(self, system: System, ids: Sequence[str]) -> None:
         self._url = system.url.replace("http", "ws", 1)
         self._stop = threading.Event()
         self.late_s: list[tuple[float, float]] = []  # Unix time of arrival, and delay after the word's end
-        self._threads = [threading.Thread(target=self._read, args=(id,), daemon=True) for id in ids]
+        self._threads = [threading.Thread(target=self._follow, args=(id,), daemon=True) for id in ids]
         for thread in self._threads:
             thread.start()
 
@@ -91,7 +91,7 @@ class Readers:
         for thread in self._threads:
             thread.join()
 
-    def _read(self, id: str) -> None:
+    def _follow(self, id: str) -> None:
         until_s = time.time()
         with contextlib.suppress(SimpleWebsocketError, OSError):
             socket = simple_websocket.Client(f"{self._url}/stations/{id}/live")
@@ -118,18 +118,18 @@ def main(argv: list[str] | None = None) -> int:
     )
     options = parser.parse_args(argv)
     rows: list[Row] = []
-    found = 0
+    max_stations = 0
     try:
         with own_system(options.transcribers) as system:
             numbers = options.stations or (QUICK_NUMBERS if options.quick else NUMBERS)
             for number, row, kept_up in measure(system, numbers, options.most_lag, quick=options.quick):
                 rows.append(row)
-                found = number if kept_up else found
+                max_stations = number if kept_up else max_stations
     except (NotRunning, httpx.HTTPError, OSError) as error:
         print(f"stations: {error}", file=sys.stderr)
         return 1
     title = f"Stations on {os.cpu_count()} cores, {options.transcribers} transcribers, bundled model"
-    report(title, rows, {f"stations_at_{options.most_lag:g}_s": found}, options.json)
+    report(title, rows, {f"stations_at_{options.most_lag:g}_s": max_stations}, options.json)
     return 0
 
 
@@ -144,21 +144,21 @@ def measure(
             station = {"id": id, "name": id, "url": f"{system.truth}/stream.mp3"}
             httpx.post(f"{system.url}/stations", json=station, timeout=30).raise_for_status()
             ids.append(id)
-        alone = _count(system, settle_s, measure_s)
-        readers = Readers(system, ids)
+        unwatched = _count(system, settle_s, measure_s)
+        viewers = Viewers(system, ids)
         try:
-            read = _count(system, settle_s, measure_s)
+            watched = _count(system, settle_s, measure_s)
         finally:
-            readers.close()
-        shown = [late_s for at_s, late_s in readers.late_s if at_s > time.time() - measure_s]
+            viewers.close()
+        shown = [late_s for at_s, late_s in viewers.late_s if at_s > time.time() - measure_s]
         row: Row = {
             "stations": number,
-            **_columns("alone", alone),
-            **_columns("read", read),
+            **_columns("alone", unwatched),
+            **_columns("read", watched),
             "shown p50": statistics.median(shown) if shown else None,
             "shown p95": statistics.quantiles(shown, n=20, method="inclusive")[18] if len(shown) > 1 else None,
         }
-        kept_up = all((each.lag_s(0.95) or 0.0) <= most_lag_s and not each.shed_s for each in (alone, read))
+        kept_up = all((each.lag_s(0.95) or 0.0) <= most_lag_s and not each.shed_s for each in (unwatched, watched))
         yield number, row, kept_up
         if not kept_up:
             return
@@ -171,12 +171,12 @@ def _columns(name: str, counts: Counts) -> dict[str, float | None]:
 
 def _count(system: System, settle_s: float, measure_s: float) -> Counts:
     time.sleep(settle_s)
-    before = counted(httpx.get(f"{system.url}/metrics", timeout=30).raise_for_status().text)
+    before = parse_counts(httpx.get(f"{system.url}/metrics", timeout=30).raise_for_status().text)
     time.sleep(measure_s)
-    return counted(httpx.get(f"{system.url}/metrics", timeout=30).raise_for_status().text) - before
+    return parse_counts(httpx.get(f"{system.url}/metrics", timeout=30).raise_for_status().text) - before
 
 
-def counted(exposition: str) -> Counts:
+def parse_counts(exposition: str) -> Counts:
     """Parse the counters of all transcribers from Prometheus' text format."""
     counts = Counts()
     for family in text_string_to_metric_families(exposition):

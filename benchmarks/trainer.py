@@ -39,7 +39,7 @@ from tqdm import tqdm
 from benchmarks.report import Row, arguments, show
 from benchmarks.training import proofs
 from benchmarks.training.architecture import whisper
-from benchmarks.training.measured import Measured
+from benchmarks.training.measurement import Measurement
 from benchmarks.training.planted import STEPS, planted_causes
 from benchmarks.training.preparing import preparing
 from benchmarks.training.short_context import repair
@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def planted(options: argparse.Namespace) -> Measured:
+def planted(options: argparse.Namespace) -> Measurement:
     """Evaluate the alarm on a model with each fault, and on one without."""
     with tqdm(total=STEPS, unit="model", desc="plant faults", leave=False) as bar:
         faults = planted_causes(bar.update)
@@ -101,14 +101,14 @@ def planted(options: argparse.Namespace) -> Measured:
     causes = {fault.cause for fault in faults if fault.cause}
     caught = [cause for cause in causes if all(fault.caught for fault in faults if fault.cause == cause)]
     false_alarms = sum(not fault.caught for fault in faults if fault.cause is None)
-    return Measured(rows, {"planted_causes_caught": len(caught), "false_alarms": false_alarms})
+    return Measurement(rows, {"planted_causes_caught": len(caught), "false_alarms": false_alarms})
 
 
-def speed(options: argparse.Namespace) -> Measured:
+def speed(options: argparse.Namespace) -> Measurement:
     """Speed of Whisper small's architecture at Whisper's context and at that of live captions."""
     recogniser = small(options.device)
     gpu = recogniser.device.type == "cuda"
-    found = Measured()
+    found = Measurement()
     for context_s in (FULL_S, LIVE_S):
         clips = 2048 if gpu else (1 if options.quick else 16)
         listening = Listening(context_s, tokens_per_s=(CLIP_TOKENS - TOKENS_AT_LEAST) / CLIP_S)
@@ -125,7 +125,7 @@ def speed(options: argparse.Namespace) -> Measured:
     return found
 
 
-def short_context(options: argparse.Namespace) -> Measured:
+def short_context(options: argparse.Namespace) -> Measurement:
     """Penalty of the short context on held-out sentences of the demo that fit into it."""
     recogniser = load(options.model, options.device)
     examples = [
@@ -142,11 +142,11 @@ def short_context(options: argparse.Namespace) -> Measured:
         for condition in found.conditions
     ]
     points = found.penalty_points
-    return Measured(rows, {} if points is None else {"short_context_penalty_points": points})
+    return Measurement(rows, {} if points is None else {"short_context_penalty_points": points})
 
 
 #: All measures by name.
-MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
+MEASURES: dict[str, Callable[[argparse.Namespace], Measurement]] = {
     "planted": planted,
     "speed": speed,
     "sizes": sizes,

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from benchmarks.alignment import normalised
 from benchmarks.report import Row, arguments, report
-from benchmarks.training.taught import taught_model, with_taught
+from benchmarks.training.taught import add_arguments, taught_model
 from demo import exam
 from demo.bulletins import LANGUAGES
 from trainer.examples import Example
@@ -96,7 +96,7 @@ class Tally:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    options = with_taught(arguments(__doc__)).parse_args(argv)
+    options = add_arguments(arguments(__doc__)).parse_args(argv)
     torch.set_num_threads(1)
     ways: list[tuple[str, str, Model]] = [("bundled", "attention", load("demo/model", device="cpu"))]
     if model := taught_model(options):

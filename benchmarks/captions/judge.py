@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.alignment import Alignment, Errors, align
 from benchmarks.captions.programme import Programme
-from benchmarks.captions.run import Heard, Run, spelled
+from benchmarks.captions.run import Run, TimedWord, spelled
 from wire.messages import Caption
 
 #: Distance within which a word counts as near a border, in seconds.
@@ -95,7 +95,7 @@ def written(programme: Programme, run: Run) -> frozenset[int]:
     return frozenset(i for i, word in enumerate(programme.words) if found.heard[i] == word.text)
 
 
-def final_words(run: Run) -> list[Heard]:
+def final_words(run: Run) -> list[TimedWord]:
     """All final words, in order."""
     return [word for _, caption in run.finals() for word in spelled(caption.words)]
 
@@ -126,7 +126,7 @@ def judge(programme: Programme, run: Run, known: frozenset[int] | None = None) -
     return tally
 
 
-def _count_errors(tally: Tally, programme: Programme, found: Alignment, said: Sequence[Heard]) -> None:
+def _count_errors(tally: Tally, programme: Programme, found: Alignment, said: Sequence[TimedWord]) -> None:
     for word, heard in zip(programme.words, found.heard, strict=True):
         errors = tally.by_condition.setdefault(word.condition, Errors())
         errors.words += 1
@@ -162,7 +162,7 @@ def _invented(found: Alignment) -> list[tuple[int, int]]:
 
 
 def _count_borders(
-    tally: Tally, programme: Programme, run: Run, found: Alignment, said: Sequence[Heard], known: frozenset[int]
+    tally: Tally, programme: Programme, run: Run, found: Alignment, said: Sequence[TimedWord], known: frozenset[int]
 ) -> None:
     starts = np.array([word.start_s for word in programme.words])
     ends = np.array([word.end_s for word in programme.words])
@@ -218,7 +218,7 @@ def fragment(heard: str, word: str) -> bool:
 # --- times -------------------------------------------------------------------------------------------------------
 
 
-def _count_times(tally: Tally, programme: Programme, run: Run, found: Alignment, said: Sequence[Heard]) -> None:
+def _count_times(tally: Tally, programme: Programme, run: Run, found: Alignment, said: Sequence[TimedWord]) -> None:
     final_at = [at_s for at_s, caption in run.finals() for _ in spelled(caption.words)]
     shown = _showings(run)
     for word, j in zip(programme.words, found.opposite, strict=True):
@@ -271,7 +271,7 @@ def _is_false(caption: Caption, quiet: Sequence[tuple[float, float]]) -> bool:
     return bool(words) and all(_within(word, quiet) for word in words)
 
 
-def _within(word: Heard, stretches: Sequence[tuple[float, float]]) -> bool:
+def _within(word: TimedWord, stretches: Sequence[tuple[float, float]]) -> bool:
     """Whether the middle of a word is in one of the stretches."""
     middle_s = (word.start_s + word.end_s) / 2
     return any(start_s <= middle_s <= end_s for start_s, end_s in stretches)

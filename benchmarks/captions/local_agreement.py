@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.captions.peers import later
+from benchmarks.captions.peers import shifted
 from benchmarks.captions.programme import Programme
 from benchmarks.captions.run import BATCH, Meter, Run, in_lines
 from transcriber.engine import Utterance
@@ -40,7 +40,7 @@ class Agreement:
     final: list[Word] = field(default_factory=list)
     pending: list[Word] = field(default_factory=list)
 
-    def hear(self, words: Sequence[Word]) -> list[Word]:
+    def add(self, words: Sequence[Word]) -> list[Word]:
         """Add the buffer's next hypothesis; returns the words that become final."""
         last_s = self.final[-1].end_s if self.final else 0.0
         fresh = self._without_repeats([word for word in words if word.start_s > last_s - _OLD_S], last_s)
@@ -116,9 +116,9 @@ def local_agreement(programme: Programme, meter: Meter) -> Run:
     ]
     while growing := [stream for stream in streams if stream.grow(meter.context_s)]:
         spans = [(stream.agreement.begins_s, stream.until_s) for stream in growing]
-        heard = meter.transcribe([Utterance(programme.heard(*span), programme.language) for span in spans])
-        for stream, one, (start_s, until_s) in zip(growing, heard, spans, strict=True):
-            words = stream.agreement.hear(later(one.likeliest.words, start_s))
+        recognitions = meter.transcribe([Utterance(programme.heard(*span), programme.language) for span in spans])
+        for stream, one, (start_s, until_s) in zip(growing, recognitions, spans, strict=True):
+            words = stream.agreement.add(shifted(one.likeliest.words, start_s))
             if until_s >= stream.end_s:
                 words += stream.agreement.finish()
             stream.events.append((until_s, words))

@@ -21,14 +21,14 @@ def windows(programme: Programme, meter: Meter, length_s: float) -> Run:
     while start_s < programme.duration_s:
         spans.append((start_s, min(start_s + length_s, programme.duration_s)))
         start_s += length_s
-    run = _heard(programme, meter, spans)
+    run = _decode_spans(programme, meter, spans)
     run.borders = [(start_s, start_s) for start_s, _ in spans[1:]]
     return run
 
 
 def whole_sentences(programme: Programme, meter: Meter) -> Run:
     """Decode each reference sentence alone: the best the model can do with this audio, and the base of penalties."""
-    return _heard(programme, meter, list(sentence_spans(programme.words, meter.context_s)))
+    return _decode_spans(programme, meter, list(sentence_spans(programme.words, meter.context_s)))
 
 
 def sentence_spans(words: Sequence[SpokenWord], context_s: float) -> Iterator[tuple[float, float]]:
@@ -62,17 +62,17 @@ def _parts(
     yield from _parts(words[best:], cut_s, end_s, context_s)
 
 
-def _heard(programme: Programme, meter: Meter, spans: Sequence[tuple[float, float]]) -> Run:
+def _decode_spans(programme: Programme, meter: Meter, spans: Sequence[tuple[float, float]]) -> Run:
     run = Run(sent_s=sum(end_s - start_s for start_s, end_s in spans))
     for first in range(0, len(spans), BATCH):
         batch = spans[first : first + BATCH]
-        heard = meter.transcribe([Utterance(programme.heard(*span), programme.language) for span in batch])
-        for (start_s, end_s), one in zip(batch, heard, strict=True):
-            run.events.append((end_s, in_lines(later(one.likeliest.words, start_s), one.likeliest.language)))
+        recognitions = meter.transcribe([Utterance(programme.heard(*span), programme.language) for span in batch])
+        for (start_s, end_s), one in zip(batch, recognitions, strict=True):
+            run.events.append((end_s, in_lines(shifted(one.likeliest.words, start_s), one.likeliest.language)))
     meter.settle(run)
     return run
 
 
-def later(words: Sequence[Word], by_s: float) -> list[Word]:
+def shifted(words: Sequence[Word], by_s: float) -> list[Word]:
     """Shift words by `by_s` seconds."""
     return [replace(word, start_s=word.start_s + by_s, end_s=word.end_s + by_s) for word in words]

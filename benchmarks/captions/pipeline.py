@@ -24,7 +24,7 @@ from wire.queue import Delivery
 ARRIVAL_S = 0.1
 
 #: Recognises chunks of one source, in order; one result for each part between turns of language.
-Hear = Callable[[Sequence[Chunk]], list[list[Recognition]]]
+Recognise = Callable[[Sequence[Chunk]], list[list[Recognition]]]
 
 
 def ours(
@@ -40,7 +40,7 @@ def ours(
     settings = Settings()
     run = follow(
         programme,
-        lambda chunks: hear(meter, chunks),
+        lambda chunks: recognise_in_batches(meter, chunks),
         make_detectors(settings),
         detected=detected,
         partial_samples=settings.partial_samples if watched and not waiting else 0,
@@ -52,7 +52,7 @@ def ours(
 
 def follow(
     programme: Programme,
-    hear: Hear,
+    recogniser: Recognise,
     make_detector: Callable[[], Detector] | None,
     *,
     detected: bool = False,
@@ -95,11 +95,11 @@ def follow(
             run.withheld.append((chunk.start_s, chunk.end_s))
     state: bytes | None = None
     policy = Policy(source_name(Kind.STATION, programme.name))
-    whole = outcomes_of([chunk for chunk, _ in arrived if not chunk.partial], hear, context_s)
-    ahead = previews([chunk for chunk, _ in arrived if chunk.partial], hear)
+    whole = outcomes_of([chunk for chunk, _ in arrived if not chunk.partial], recogniser, context_s)
+    previewed = previews([chunk for chunk, _ in arrived if chunk.partial], recogniser)
     for chunk, at_s in arrived:
         if chunk.partial:
-            step = seam.preview(state, next(ahead), policy)
+            step = seam.preview(state, next(previewed), policy)
         else:
             step = seam.advance(state, next(whole), policy, at_s)
         if step:
@@ -113,56 +113,59 @@ def cut(pcm: bytes, partial_samples: int = 0) -> Iterator[tuple[Piece, float]]:
     settings = Settings()
     chunker = Chunker(settings.chunk_samples, settings.lead_samples)
     step = samples(ARRIVAL_S) * SAMPLE_BYTES
-    ahead = 0
+    previewed = 0
     for start in range(0, len(pcm), step):
         for piece in chunker.feed(pcm[start : start + step]):
             yield piece, seconds(chunker.samples)
-            ahead = 0
-        if partial_samples and chunker.pending_samples >= ahead + partial_samples:
-            ahead = chunker.pending_samples
+            previewed = 0
+        if partial_samples and chunker.pending_samples >= previewed + partial_samples:
+            previewed = chunker.pending_samples
             yield chunker.partial(), seconds(chunker.samples)
     yield chunker.finish(), seconds(chunker.samples)
 
 
-def hear(meter: Meter, chunks: Sequence[Chunk]) -> list[list[Recognition]]:
+def recognise_in_batches(meter: Meter, chunks: Sequence[Chunk]) -> list[list[Recognition]]:
     """Recognise chunks of one source."""
-    heard: list[list[Recognition]] = []
+    results: list[list[Recognition]] = []
     for first in range(0, len(chunks), BATCH):
-        heard += recognise(meter, chunks[first : first + BATCH], "transcribe")
-    return heard
+        results += recognise(meter, chunks[first : first + BATCH], "transcribe")
+    return results
 
 
-def outcomes_of(chunks: Sequence[Chunk], hear: Hear, context_s: float) -> Iterator[Outcome]:
+def outcomes_of(chunks: Sequence[Chunk], recogniser: Recognise, context_s: float) -> Iterator[Outcome]:
     """Outcomes of chunks: those with audio are decoded, and their hypotheses filtered."""
     groups = [
         [delivery.chunk for delivery in group]
         for group in grouping.group_chunks((Delivery("", b"", chunk) for chunk in chunks if chunk.pcm), context_s)
     ]
     wholes = [grouping.merge(group) for group in groups]
-    heard: list[tuple[Chunk, Outcome]] = []
-    for group, whole, parts in zip(groups, wholes, hear(wholes), strict=True):
+    results: list[tuple[Chunk, Outcome]] = []
+    for group, whole, parts in zip(groups, wholes, recogniser(wholes), strict=True):
         if len(group) > 1 and not grouping.is_reliable(whole, parts):
-            heard += [(chunk, Outcome.of(chunk, judged(one))) for chunk, one in zip(group, hear(group), strict=True)]
+            results += [
+                (chunk, Outcome.of(chunk, to_parts(one))) for chunk, one in zip(group, recogniser(group), strict=True)
+            ]
         else:
-            heard += zip(group, grouping.split(group, judged(parts), "", str(group[0].seq)), strict=True)
-    outcomes = {chunk.seq: outcome for chunk, outcome in heard}
+            results += zip(group, grouping.split(group, to_parts(parts), "", str(group[0].seq)), strict=True)
+    outcomes = {chunk.seq: outcome for chunk, outcome in results}
     for chunk in chunks:
         yield outcomes[chunk.seq] if chunk.pcm else Outcome.of(chunk)
 
 
-def previews(chunks: Sequence[Chunk], hear: Hear) -> Iterator[Outcome]:
+def previews(chunks: Sequence[Chunk], recogniser: Recognise) -> Iterator[Outcome]:
     """Outcomes of partial chunks."""
-    for chunk, parts in zip(chunks, hear(chunks), strict=True):
-        yield Outcome.of(chunk, judged(parts))
+    for chunk, parts in zip(chunks, recogniser(chunks), strict=True):
+        yield Outcome.of(chunk, to_parts(parts))
 
 
-def judged(heard: Sequence[Recognition]) -> list[Part]:
+def to_parts(results: Sequence[Recognition]) -> list[Part]:
     """Filter the hypotheses of the parts of a chunk."""
     return [
-        Part.of({spoken: believed(h) for spoken, h in part.hypotheses.items()}, part.probabilities) for part in heard
+        Part.of({spoken: to_reading(h) for spoken, h in part.hypotheses.items()}, part.probabilities)
+        for part in results
     ]
 
 
-def believed(hypothesis: Hypothesis) -> Reading:
+def to_reading(hypothesis: Hypothesis) -> Reading:
     """The part of a hypothesis that the rules accept."""
     return Reading(rules.judge(hypothesis).accepted.words, hypothesis.language, rules.doubtful(hypothesis))

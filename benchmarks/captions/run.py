@@ -20,7 +20,7 @@ BATCH = 8
 
 
 @dataclass(frozen=True)
-class Heard:
+class TimedWord:
     """A word of a caption, normalised, with its times in the programme."""
 
     text: str
@@ -105,9 +105,9 @@ class Meter:
         return time.process_time() if self.device == "cpu" else time.perf_counter()
 
 
-def spelled(words: Iterable[Word]) -> list[Heard]:
+def spelled(words: Iterable[Word]) -> list[TimedWord]:
     """Words normalised for comparison with the reference."""
-    return [Heard(text, word.start_s, word.end_s) for word in words for text in normalised(word.text)]
+    return [TimedWord(text, word.start_s, word.end_s) for word in words for text in normalised(word.text)]
 
 
 def in_lines(words: Sequence[Word], language: str | None) -> tuple[Caption, ...]:

@@ -65,7 +65,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Judged:
+class PairedCounts:
     """Counts of both arms, trained with one seed, for one clip."""
 
     clip: Clip
@@ -79,12 +79,16 @@ class Judged:
         return self.clip.speaker or self.clip.id
 
 
-def judged_by(seed: int, clips: Sequence[Clip], plain: Sequence[Counted], other: Sequence[Counted]) -> list[Judged]:
+def paired_counts(
+    seed: int, clips: Sequence[Clip], plain: Sequence[Counted], other: Sequence[Counted]
+) -> list[PairedCounts]:
     """Pair both arms' counts for each clip; counts are in the clips' order."""
-    return [Judged(clip, seed, *both) for clip, *both in zip(clips, plain, other, strict=True)]
+    return [PairedCounts(clip, seed, *both) for clip, *both in zip(clips, plain, other, strict=True)]
 
 
-def compare_judged(judged: Sequence[Judged], unit: Callable[[Judged], str] = lambda one: one.clip.id) -> Comparison:
+def compare_paired(
+    judged: Sequence[PairedCounts], unit: Callable[[PairedCounts], str] = lambda one: one.clip.id
+) -> Comparison:
     """Compare all seeds at once. The counts of all seeds for one clip are resampled together.
 
     Args:
@@ -93,7 +97,7 @@ def compare_judged(judged: Sequence[Judged], unit: Callable[[Judged], str] = lam
     return compare([one.plain for one in judged], [one.other for one in judged], [unit(one) for one in judged])
 
 
-def change_by_seed(judged: Sequence[Judged]) -> list[float]:
+def change_by_seed(judged: Sequence[PairedCounts]) -> list[float]:
     """The change in points for each seed, in order of the seeds."""
     return [_change([one for one in judged if one.seed == seed]) for seed in sorted({one.seed for one in judged})]
 
@@ -129,7 +133,7 @@ def compare(
     return Comparison(len(table), _rate(true_one, one), _rate(true_two, two), _rate(true_two - true_one, two - one))
 
 
-def _change(judged: Sequence[Judged]) -> float:
+def _change(judged: Sequence[PairedCounts]) -> float:
     return 100 * sum(o.other.errors - o.plain.errors for o in judged) / max(1, sum(o.plain.words for o in judged))
 
 

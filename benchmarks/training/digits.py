@@ -25,7 +25,7 @@ EPOCHS = {NOTHING: 20.0, "demo/model": 4.0}
 #: With a few thousand clips, training is fastest with batches this small.
 BATCH = 16
 #: Steps of the run that is killed, and the step after which it is killed.
-STEPS, KILLED_BEHIND = 12, 5
+STEPS, KILLED_AFTER = 12, 5
 
 
 def digits_wer_percent(corpus: Corpus, model: str, folder: Path, epochs: float | None = None) -> tuple[float, float]:
@@ -54,7 +54,7 @@ def resume_loss_difference(corpus: Corpus, model: str, folder: Path) -> float:
     unbroken, killed = (_command(corpus, model, folder / name) for name in ("unbroken", "killed"))
     subprocess.run(unbroken, check=True, capture_output=True)
     process = subprocess.Popen(killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None and len(losses(folder / "killed")) < KILLED_BEHIND:
+    while process.poll() is None and len(losses(folder / "killed")) < KILLED_AFTER:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     if process.wait() != -signal.SIGKILL:

@@ -27,7 +27,7 @@ import soxr
 from tqdm import tqdm
 from transformers.pipelines.audio_utils import ffmpeg_read
 
-from benchmarks.training.measured import Measured
+from benchmarks.training.measurement import Measurement
 from demo import exam
 from trainer.corpus.clips import Corpus, total_s
 from trainer.corpus.decode import find_ffmpeg
@@ -42,7 +42,7 @@ SENTENCES = 100
 OURS = "prepare"
 #: Sample rate of the clips on disk, in Hz.
 MP3_RATE = 48_000
-_SAID = re.compile(r"([\d.]+) hours of audio prepared a minute")
+_REPORTED = re.compile(r"([\d.]+) hours of audio prepared a minute")
 #: ffmpeg starts a process per clip, so it reads only one clip in this many.
 FFMPEG_ONE_IN = 6
 
@@ -69,12 +69,12 @@ class Turn:
     in_all: float
 
 
-def preparing(options: argparse.Namespace) -> Measured:
+def preparing(options: argparse.Namespace) -> Measurement:
     """Hours of audio per minute for each method: the median of its turns."""
     clips, rounds = (QUICK_CLIPS, QUICK_ROUNDS) if options.quick else (CLIPS, ROUNDS)
     with tempfile.TemporaryDirectory(prefix="undertext-benchmark-") as folder:
         durations_s = release(Path(folder) / "release", clips)
-        found = raced(Path(folder), durations_s, rounds, list(ways()))
+        found = race(Path(folder), durations_s, rounds, list(ways()))
     at_work = {way: statistics.median(turn.at_work for turn in turns) for way, turns in found.items()}
     rows: list[dict[str, object]] = [
         {
@@ -86,12 +86,10 @@ def preparing(options: argparse.Namespace) -> Measured:
         for way, turns in found.items()
     ]
     ours = max((way for way in found if way.name == OURS), key=lambda way: way.processes)
-    return Measured(rows, {"prepare_hours_per_minute": at_work[ours]})
+    return Measurement(rows, {"prepare_hours_per_minute": at_work[ours]})
 
 
-def raced(
-    folder: Path, durations_s: Mapping[Path, float], rounds: int, runners: Sequence[Way]
-) -> dict[Way, list[Turn]]:
+def race(folder: Path, durations_s: Mapping[Path, float], rounds: int, runners: Sequence[Way]) -> dict[Way, list[Turn]]:
     """Run all methods in turn, for some rounds."""
     found: dict[Way, list[Turn]] = {way: [] for way in runners}
     with _ffmpeg_on_path(), tqdm(total=rounds * len(runners), unit="turn", desc="prepare") as bar:
@@ -138,12 +136,12 @@ def _prepared(processes: int, clips: Sequence[Path], out: Path) -> float:
     """Run `prepare`; return its reported working time in seconds, without start-up and reading of lists."""
     words = ["prepare", "--source", clips[0].parents[1], "--out", out, "--processes", processes]
     command = [sys.executable, "-m", "trainer", *map(str, words)]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     prepared = Corpus(out).clips
-    told = _SAID.search(said)
-    if len(prepared) != len(clips) or told is None:
-        raise RuntimeError(f"{len(clips) - len(prepared)} of {len(clips)} clips were dropped:\n{said}")
-    return total_s(prepared) / 60 / float(told[1])
+    reported = _REPORTED.search(output)
+    if len(prepared) != len(clips) or reported is None:
+        raise RuntimeError(f"{len(clips) - len(prepared)} of {len(clips)} clips were dropped:\n{output}")
+    return total_s(prepared) / 60 / float(reported[1])
 
 
 def _by_soundfile(clips: Sequence[Path], out: Path) -> None:

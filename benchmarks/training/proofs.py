@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 from benchmarks.training.arms import PLAIN, SEEDS
 from benchmarks.training.digits import NOTHING, corpus_of, digits_wer_percent, resume_loss_difference
-from benchmarks.training.measured import Measured
+from benchmarks.training.measurement import Measurement
 from benchmarks.training.regularisation import RUNS, regularisation
 from benchmarks.training.robustness import conditions, robustness
-from benchmarks.training.search import SEARCHES, compared, measured
+from benchmarks.training.search import SEARCHES, compare_searches, measure_table
 from benchmarks.training.search import SEEDS as SEARCH_SEEDS
 from benchmarks.training.trained import Trained
 from benchmarks.training.unseen_accent import unseen_accent
@@ -34,14 +34,14 @@ JOINED = (0.0, 0.25, 0.5, 0.75)
 
 
 def _on_a_release(
-    proof: Callable[[Corpus, str, Path], Measured],
-) -> Callable[[argparse.Namespace], Measured]:
+    proof: Callable[[Corpus, str, Path], Measurement],
+) -> Callable[[argparse.Namespace], Measurement]:
     """Turn an experiment into a measure. It gets a corpus, the initial model, and a folder for its runs."""
 
     @wraps(proof)
-    def measure(options: argparse.Namespace) -> Measured:
+    def measure(options: argparse.Namespace) -> Measurement:
         if options.digits is None or options.quick:
-            return Measured()
+            return Measurement()
         with tempfile.TemporaryDirectory(prefix="undertext-benchmark-") as folder:
             return proof(corpus_of(options.digits, Path(folder) / "corpus"), options.model, Path(folder))
 
@@ -49,9 +49,9 @@ def _on_a_release(
 
 
 @_on_a_release
-def digits(corpus: Corpus, model: str, folder: Path) -> Measured:
+def digits(corpus: Corpus, model: str, folder: Path) -> Measurement:
     """Word errors after training, from a trained model and from random weights."""
-    found = Measured()
+    found = Measurement()
     for begun_from, figure in ((model, "digits_wer_percent"), (NOTHING, "digits_wer_percent_from_nothing")):
         wer_percent, minutes = digits_wer_percent(corpus, begun_from, folder)
         found.rows.append({"of": f"digits, from {begun_from}", "WER %": wer_percent, "minutes": minutes})
@@ -60,28 +60,28 @@ def digits(corpus: Corpus, model: str, folder: Path) -> Measured:
 
 
 @_on_a_release
-def resume(corpus: Corpus, model: str, folder: Path) -> Measured:
+def resume(corpus: Corpus, model: str, folder: Path) -> Measurement:
     """A run that is killed and resumed, compared with an uninterrupted one."""
     difference = resume_loss_difference(corpus, model, folder)
-    return Measured(
+    return Measurement(
         [{"of": "killed and gone on with", "loss apart": difference}], {"resume_loss_difference": difference}
     )
 
 
 @_on_a_release
-def accents(corpus: Corpus, model: str, folder: Path) -> Measured:
+def accents(corpus: Corpus, model: str, folder: Path) -> Measurement:
     """Each accent left out of training once, with and without balance and augmentation."""
     trained = Trained(corpus, model, folder)
     count = len({clip.accent for clip in corpus.clips if clip.accent and clip.text})
     with tqdm(total=2 * count * len(SEEDS), unit="model", desc="unseen accent") as bar:
         found = unseen_accent(corpus, trained.train, trained.evaluate, at_most=ACCENT_CLIPS, progress=bar.update)
-    return Measured(found.rows(), found.figures())
+    return Measurement(found.rows(), found.figures())
 
 
 @_on_a_release
-def joined(corpus: Corpus, model: str, folder: Path) -> Measured:
+def joined(corpus: Corpus, model: str, folder: Path) -> Measurement:
     """Errors with several clips in a window, as on air, for models trained on single clips and on both."""
-    found = Measured()
+    found = Measurement()
     for share in tqdm(JOINED, unit="model", desc="windows"):
         trained = Trained(corpus, model, folder, join=share)
         recogniser = load(str(trained.train(corpus.split("train"), PLAIN, seed=1)))
@@ -102,26 +102,26 @@ def joined(corpus: Corpus, model: str, folder: Path) -> Measured:
 
 
 @_on_a_release
-def disturbed(corpus: Corpus, model: str, folder: Path) -> Measured:
+def disturbed(corpus: Corpus, model: str, folder: Path) -> Measurement:
     """Effect of noise, babble, pitch and speed, with and without augmentation."""
     trained = Trained(corpus, model, folder)
     with tqdm(total=2 * len(SEEDS) + len(list(conditions())), unit="step", desc="robustness") as bar:
         found = robustness(corpus, trained.train, trained.evaluate, at_most=CONDITION_CLIPS, progress=bar.update)
-    return Measured(found.rows())
+    return Measurement(found.rows())
 
 
 @_on_a_release
-def few_clips(corpus: Corpus, model: str, folder: Path) -> Measured:
+def few_clips(corpus: Corpus, model: str, folder: Path) -> Measurement:
     """Regularisation against overfitting on few clips."""
     with tqdm(total=len(RUNS) * len(SEEDS), unit="run", desc="regularisation") as bar:
         found = regularisation(corpus, model, folder / "runs", progress=bar.update)
-    return Measured([one.row(name) for name, one in found.items()])
+    return Measurement([one.row(name) for name, one in found.items()])
 
 
 @_on_a_release
-def searches(corpus: Corpus, model: str, folder: Path) -> Measured:
+def searches(corpus: Corpus, model: str, folder: Path) -> Measurement:
     """Grid search, random search and TPE with the same number of trials."""
-    table = measured(corpus, model, folder / "search")
+    table = measure_table(corpus, model, folder / "search")
     with tqdm(total=len(SEARCHES) * SEARCH_SEEDS, unit="search", desc="search") as bar:
-        found = compared(table, progress=bar.update)
-    return Measured(found.rows(), found.figures())
+        found = compare_searches(table, progress=bar.update)
+    return Measurement(found.rows(), found.figures())

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.training.arms import SEEDS, Judged, change_by_seed, compare_judged, judged_by
+from benchmarks.training.arms import SEEDS, PairedCounts, change_by_seed, compare_paired, paired_counts
 from benchmarks.training.trained import BATCH, subset
 from trainer.corpus.clips import Clip, Corpus
 from trainer.evaluation.evaluate import transcribed
@@ -46,15 +46,15 @@ RUNS: Mapping[str, Mapping[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Found:
+class RunGroup:
     """The runs of one kind, one per seed; counts of their best and last models on test, next to the baseline's."""
 
     runs: list[RunFolder]
-    best: list[Judged]
-    last: list[Judged]
+    best: list[PairedCounts]
+    last: list[PairedCounts]
 
     def row(self, name: str) -> dict[str, object]:
-        best, last = compare_judged(self.best), compare_judged(self.last)
+        best, last = compare_paired(self.best), compare_paired(self.last)
         steps, percents = zip(*((run.best or (0, 0.0)) for run in self.runs), strict=True)
         compared = {
             "last, change over none": str(last.change),
@@ -83,7 +83,7 @@ def regularisation(
     measure_every: int = MEASURE_EVERY,
     seeds: Sequence[int] = SEEDS,
     progress: Callable[[], object] = lambda: None,
-) -> dict[str, Found]:
+) -> dict[str, RunGroup]:
     """Train and evaluate every kind of run; results by name.
 
     Args:
@@ -94,7 +94,7 @@ def regularisation(
         progress: called after each run.
     """
     dev, test = _drawn(corpus.split("dev"), DEV_CLIPS, 1), _drawn(corpus.split("test"), TEST_CLIPS, 1)
-    found = {name: Found([], [], []) for name in runs}
+    found = {name: RunGroup([], [], []) for name in runs}
     for seed in seeds:
         few = _drawn(corpus.split("train"), CLIPS, seed)
         heard = subset(corpus, [*few, *dev], folder / f"corpus-{seed}")
@@ -116,7 +116,7 @@ def regularisation(
             without = without or counts
             found[name].runs.append(read_run(run))
             for judged, plain, other in zip((found[name].best, found[name].last), without, counts, strict=True):
-                judged += judged_by(seed, test, plain, other)
+                judged += paired_counts(seed, test, plain, other)
             progress()
     return found
 

@@ -16,12 +16,12 @@ from benchmarks.training.arms import (
     SEEDS,
     Arm,
     Evaluate,
-    Judged,
     Model,
+    PairedCounts,
     Train,
     change_by_seed,
-    compare_judged,
-    judged_by,
+    compare_paired,
+    paired_counts,
 )
 from trainer.augmentation.augment import Augmentation, parse
 from trainer.augmentation.loudness import active_rms, at_snr
@@ -64,7 +64,7 @@ def conditions() -> Iterator[Condition]:
 class Result:
     """Counts of the clips under each condition, for every seed."""
 
-    found: Sequence[tuple[Condition, Sequence[Judged]]]
+    found: Sequence[tuple[Condition, Sequence[PairedCounts]]]
 
     def rows(self) -> list[dict[str, object]]:
         return [_row(condition, judged) for condition, judged in self.found]
@@ -99,13 +99,13 @@ def robustness(
         examples = list(disturbed(corpus, chosen, condition))
         counts = [evaluate(model, examples) for model in models]
         pairs = zip(seeds, counts[::2], counts[1::2], strict=True)
-        found.append((condition, [one for pair in pairs for one in judged_by(pair[0], chosen, *pair[1:])]))
+        found.append((condition, [one for pair in pairs for one in paired_counts(pair[0], chosen, *pair[1:])]))
         progress()
     return Result(found)
 
 
-def _row(condition: Condition, judged: Sequence[Judged]) -> dict[str, object]:
-    comparison = compare_judged(judged)
+def _row(condition: Condition, judged: Sequence[PairedCounts]) -> dict[str, object]:
+    comparison = compare_paired(judged)
     return {
         "clips": condition.name,
         "plain WER %": str(comparison.plain),

@@ -70,7 +70,7 @@ class Outcome:
         }
 
 
-def measured(corpus: Corpus, model: str, folder: Path) -> Table:
+def measure_table(corpus: Corpus, model: str, folder: Path) -> Table:
     """Train all points, resuming an earlier attempt; return the error rate of each."""
     fixed = {"corpus": str(corpus.folder.absolute()), "model": model, "epochs": EPOCHS, "dev_clips": DEV_CLIPS}
     fixed |= {"measures": 1, "workers": 0, "join": 0.0}
@@ -80,7 +80,7 @@ def measured(corpus: Corpus, model: str, folder: Path) -> Table:
     return {key(trial.params): trial.value for trial in trials_of(study) if trial.value is not None}
 
 
-def compared(table: Table, seeds: int = SEEDS, progress: Callable[[], object] = lambda: None) -> Outcome:
+def compare_searches(table: Table, seeds: int = SEEDS, progress: Callable[[], object] = lambda: None) -> Outcome:
     """Run each search with every seed.
 
     Args:
@@ -91,13 +91,13 @@ def compared(table: Table, seeds: int = SEEDS, progress: Callable[[], object] = 
         space = parse(COARSE if name == "grid" else POINTS)
         for seed in range(seeds):
             # A proposal's seed depends on the search's seed and the trial's number: keep seeds far apart.
-            values = searched(space, table, name, 1000 * seed, AFTER[-1])
+            values = run_search(space, table, name, 1000 * seed, AFTER[-1])
             found.append([min(values[:count]) for count in AFTER])
             progress()
     return Outcome(best, table)
 
 
-def searched(space: Space, table: Table, search: str, seed: int, trials: int) -> list[float]:
+def run_search(space: Space, table: Table, search: str, seed: int, trials: int) -> list[float]:
     """The error rates of a search's trials, in order."""
     done: list[FrozenTrial] = []
     while len(done) < trials and (params := propose(space, done, search, seed)) is not None:

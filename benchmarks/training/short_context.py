@@ -19,7 +19,7 @@ from tqdm import tqdm
 from transformers import WhisperFeatureExtractor
 
 from benchmarks.training.arms import Comparison, compare
-from benchmarks.training.measured import Measured
+from benchmarks.training.measurement import Measurement
 from benchmarks.training.tones import tones
 from trainer.corpus.clips import Corpus
 from trainer.evaluation.evaluate import Plan, evaluate
@@ -48,7 +48,7 @@ MODELS = 1 + len(STEPS) * len(REPAIRS)
 
 
 @dataclass(frozen=True)
-class Repaired:
+class RepairedModel:
     """A model and its evaluation: before (`steps` 0) or after a repair."""
 
     name: str
@@ -59,31 +59,31 @@ class Repaired:
     def clean(self, context: str) -> Condition:
         return next(condition for condition in self.found.conditions if condition.context == context)
 
-    def against(self, other: Repaired) -> Comparison:
+    def against(self, other: RepairedModel) -> Comparison:
         """Comparison at the short context on the same clips; if `change` is negative, this model is better."""
         theirs, ours = ([row.words for row in each.clean("short").rows if row.reference] for each in (other, self))
         return compare(theirs, ours)
 
 
-def repair(options: argparse.Namespace) -> Measured:
+def repair(options: argparse.Namespace) -> Measurement:
     """The measure of `benchmarks.trainer`; it takes minutes, and is empty with --quick."""
     if options.quick:
-        return Measured()
+        return Measurement()
     with (
         tempfile.TemporaryDirectory(prefix="undertext-benchmark-") as folder,
         tqdm(total=MODELS, unit="model", desc="repair", leave=False) as bar,
     ):
         corpus = tones(Path(folder) / "corpus")
-        return Measured(*repair_table(list(repairs(corpus, Path(folder), done=bar.update))))
+        return Measurement(*repair_table(list(repairs(corpus, Path(folder), done=bar.update))))
 
 
 def repairs(
     corpus: Corpus,
     folder: Path,
     epochs: float = EPOCHS,
-    many: Sequence[int] = STEPS,
+    step_counts: Sequence[int] = STEPS,
     done: Callable[[], object] = lambda: None,
-) -> Iterator[Repaired]:
+) -> Iterator[RepairedModel]:
     """Train a model that fails in short windows, then repair it in each way and for each number of steps.
 
     Args:
@@ -96,7 +96,7 @@ def repairs(
     broken = full_context_only(corpus, folder, epochs)
     yield _judged("broken", 0, began_s, broken, corpus)
     done()
-    for steps in many:
+    for steps in step_counts:
         for name, share in REPAIRS.items():
             began_s = time.monotonic()
             run = folder / f"{name.replace(' ', '-')}-{steps}"
@@ -123,7 +123,7 @@ def full_context_only(corpus: Corpus, folder: Path, epochs: float) -> Path:
     return run / "last"
 
 
-def repair_table(found: Sequence[Repaired]) -> tuple[list[dict[str, object]], dict[str, float]]:
+def repair_table(found: Sequence[RepairedModel]) -> tuple[list[dict[str, object]], dict[str, float]]:
     """Rows, each compared with plain training for as many steps; and error rates at the short context as figures."""
     plain = {each.steps: each for each in found if each.name == "plain"}
     rows: list[dict[str, object]] = [
@@ -155,7 +155,7 @@ def _rate(condition: Condition) -> str:
     return f"{rate} ({ends.low_percent:.1f}–{ends.high_percent:.1f})" if ends else rate
 
 
-def _judged(name: str, steps: int, began_s: float, model: Path, corpus: Corpus) -> Repaired:
+def _judged(name: str, steps: int, began_s: float, model: Path, corpus: Corpus) -> RepairedModel:
     minutes = (time.monotonic() - began_s) / 60
     utterances = of_clips(corpus, corpus.split("test"))
-    return Repaired(name, steps, minutes, evaluate(load(str(model), "cpu"), utterances, Plan(short_s=SHORT_S)))
+    return RepairedModel(name, steps, minutes, evaluate(load(str(model), "cpu"), utterances, Plan(short_s=SHORT_S)))

@@ -20,7 +20,7 @@ from transformers import WhisperForConditionalGeneration, WhisperTokenizer
 from transformers.utils import logging
 
 from benchmarks.training.architecture import END, whisper
-from benchmarks.training.measured import Measured
+from benchmarks.training.measurement import Measurement
 from trainer.models.frozen import convert_frozen
 from trainer.models.lora import TARGETS, adapt
 from trainer.models.tokenizer import Speller
@@ -80,12 +80,12 @@ class Taken:
         return max(0, int((memory - self.fixed) // self.each))
 
 
-def sizes(options: argparse.Namespace) -> Measured:
+def sizes(options: argparse.Namespace) -> Measurement:
     """A row for each size and way: fixed GiB, GiB per clip of 30 s, and the number of clips that fit into each GPU."""
     names = ["tiny", "small"] if options.quick else [name for name in SIZES if name != "tiny-demo"]
     gpu = torch.cuda.is_available() and options.device != "cpu"
     attainable = matrix_flops() if gpu else 0.0
-    found = Measured()
+    found = Measurement()
     logging.set_verbosity_error()  # it warns that a model without a cache uses none
     with tqdm(total=len(names) * len(WAYS), unit="way", desc="sizes", leave=False) as bar:
         for name in names:
@@ -115,7 +115,7 @@ def estimate(name: str, way: Way) -> Taken:
 
 def peak(name: str, way: Way, clips: int) -> int:
     """Peak memory of a step in bytes, with the optimizer's state."""
-    with without_contents(), begun(name, way, torch.device("cpu")) as run:
+    with without_contents(), started_run(name, way, torch.device("cpu")) as run:
         return peak_of(run, [batch(run.model, clips)], targets(clips))
 
 
@@ -130,7 +130,7 @@ def flops(name: str, way: Way) -> float:
     }
     counter = FlopCounterMode(display=False, custom_mapping=counted)
     once = Way(way.name, way.rank)
-    with without_contents(), begun(name, once, torch.device("cpu")) as run, counter:
+    with without_contents(), started_run(name, once, torch.device("cpu")) as run, counter:
         make_step(run, batch(run.model, 1))
     return float(counter.get_total_flops())
 
@@ -141,7 +141,7 @@ def measure(name: str, way: Way, taken: Taken, attainable: float) -> dict[str, o
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     try:
-        with begun(name, way, device) as run:
+        with started_run(name, way, device) as run:
             clips = batch(run.model, CLIPS)
             for _ in range(WARM_UP):
                 make_step(run, clips)
@@ -175,7 +175,7 @@ def matrix_flops() -> float:
 
 
 @contextmanager
-def begun(name: str, way: Way, device: torch.device) -> Iterator[Run]:
+def started_run(name: str, way: Way, device: torch.device) -> Iterator[Run]:
     """A run before its first step, with random weights in half precision."""
     with torch.device("meta"):
         model = whisper(name)

@@ -32,7 +32,7 @@ from trainer.training.run import Run
 from trainer.training.spelling import Style
 from transcriber.model import Model, load
 
-BEGUN_FROM = Path("demo/model")
+INITIAL_MODEL = Path("demo/model")
 #: Number of examples, learning rate, seed, and number of shards (half hours of bulletins).
 UTTERANCES, LEARNING_RATE, SEED, SHARDS = 30_000, 7e-4, 5, 20
 STYLE = Style(timestamps=0.5, prompts=0.5)
@@ -57,23 +57,23 @@ class TaughtCorpus(Corpus):
             for text, end_s in zip(bulletin.texts, bulletin.ends_s, strict=True)
             if end_s <= window.start_s  # words that the window cuts are in neither text
         ]
-        said = [word.text for word in example.words]
-        told = self._names(said, rng, example.language) if rng.random() < _NAMED_SHARE else []
+        spoken = [word.text for word in example.words]
+        chosen = self._names(spoken, rng, example.language) if rng.random() < _NAMED_SHARE else []
         first = max(0, len(before) - rng.randint(0, _PREVIOUS_WORDS))
-        previous = [", ".join(told), *before[first:]]
+        previous = [", ".join(chosen), *before[first:]]
         segments = tuple((word.start_s, word.end_s, word.text) for word in example.words)
         return replace(example, previous=" ".join(previous).strip(), segments=segments)
 
-    def _names(self, said: list[str], rng: random.Random, language: str) -> list[str]:
+    def _names(self, spoken: list[str], rng: random.Random, language: str) -> list[str]:
         """Some of the spoken names, mixed with others of the same language."""
-        told = [name for name in names(said) if rng.random() < _SAID_SHARE]
-        while len(told) < _NAMES and rng.random() < 0.8:
+        chosen = [name for name in names(spoken) if rng.random() < _SAID_SHARE]
+        while len(chosen) < _NAMES and rng.random() < 0.8:
             other = self._pool.bulletin(rng.randrange(self._bulletins))
             if other.language == language:
-                told.append(rng.choice(list(all_names(other)) or ["Radio"]))
-        told = list(dict.fromkeys(told))[:_NAMES]
-        rng.shuffle(told)
-        return told
+                chosen.append(rng.choice(list(all_names(other)) or ["Radio"]))
+        chosen = list(dict.fromkeys(chosen))[:_NAMES]
+        rng.shuffle(chosen)
+        return chosen
 
 
 def names(words: list[str]) -> Iterator[str]:
@@ -88,7 +88,7 @@ def all_names(bulletin: Bulletin) -> list[str]:
     return list(names(list(bulletin.texts)))
 
 
-def with_taught(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+def add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Add the arguments of `taught_model` to a parser."""
     parser.add_argument(
         "--cache", type=Path, default=Path("build"), help="folder of the taught model; trained if missing"
@@ -118,7 +118,7 @@ def taught(cache: Path, utterances: int = UTTERANCES) -> Path:
     pool = Pool(cache / "corpus", SEED)
     for shard in tqdm(range(SHARDS), unit="shard", desc="render", leave=False):
         pool.prepare(shard)
-    speller = Speller(WhisperTokenizer.from_pretrained(BEGUN_FROM))
+    speller = Speller(WhisperTokenizer.from_pretrained(INITIAL_MODEL))
     plan = Plan(
         utterances=utterances,
         seed=SEED,
@@ -126,11 +126,11 @@ def taught(cache: Path, utterances: int = UTTERANCES) -> Path:
         learning_rate=LEARNING_RATE,
         weights=WEIGHTS,
     )
-    model = WhisperForConditionalGeneration.from_pretrained(BEGUN_FROM)
+    model = WhisperForConditionalGeneration.from_pretrained(INITIAL_MODEL)
     run = Run.start(cache / f"run-taught-{utterances}", model, speller, plan)
     train(run, TaughtCorpus(cache / "corpus", SEED, SHARDS), speller)
     run.close()
     with run.average.applied():
-        record = Record(LANGUAGES, 1.0, (), {"begun_from": str(BEGUN_FROM)}, trained_with_prompts=True)
+        record = Record(LANGUAGES, 1.0, (), {"begun_from": str(INITIAL_MODEL)}, trained_with_prompts=True)
         publish(run.model, speller, record, f"# {__doc__}", folder)
     return folder

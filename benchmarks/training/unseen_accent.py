@@ -19,12 +19,12 @@ from benchmarks.training.arms import (
     Arm,
     Comparison,
     Evaluate,
-    Judged,
     Model,
+    PairedCounts,
     Train,
     change_by_seed,
-    compare_judged,
-    judged_by,
+    compare_paired,
+    paired_counts,
 )
 from trainer.corpus.clips import Clip, Corpus
 from trainer.training.clip_source import example_of
@@ -36,7 +36,7 @@ ALL = "all"
 
 
 @dataclass(frozen=True)
-class Found:
+class AccentComparison:
     """A comparison that resamples clips, and if there are several speakers, one that resamples speakers, whose interval
     is valid for other speakers as well. `by_seed` is the change in points for each seed.
     """
@@ -48,13 +48,13 @@ class Found:
     by_seed: Sequence[float]
 
     @classmethod
-    def of(cls, judged: Sequence[Judged]) -> Self:
+    def of(cls, judged: Sequence[PairedCounts]) -> Self:
         speakers = {one.speaker for one in judged}
         return cls(
             len({one.clip.id for one in judged}),
             len(speakers),
-            compare_judged(judged),
-            compare_judged(judged, lambda one: one.speaker) if len(speakers) > 1 else None,
+            compare_paired(judged),
+            compare_paired(judged, lambda one: one.speaker) if len(speakers) > 1 else None,
             change_by_seed(judged),
         )
 
@@ -75,8 +75,8 @@ class Found:
 class Result:
     """One comparison for each accent, and one for all accents together."""
 
-    accents: Mapping[str, Found]
-    together: Found
+    accents: Mapping[str, AccentComparison]
+    together: AccentComparison
 
     def rows(self) -> list[dict[str, object]]:
         return [{"unseen accent": a, **found.row()} for a, found in {**self.accents, ALL: self.together}.items()]
@@ -111,7 +111,7 @@ def unseen_accent(
     accents = sorted({clip.column(column) for clip in corpus.clips if clip.column(column) and clip.text})
     if len(accents) < 2:
         raise ValueError(f"to leave one {column} out takes two; the corpus has {accents or 'none'}")
-    judged: dict[str, list[Judged]] = {}
+    judged: dict[str, list[PairedCounts]] = {}
     for accent in accents:
         others, unseen = leave_out(corpus.clips, column, accent, at_most)
         examples = [example_of(clip, corpus.audio(clip)) for clip in unseen]
@@ -121,9 +121,11 @@ def unseen_accent(
             for each in (PLAIN, arm):
                 counts.append(evaluate(train(others, each, seed), examples))
                 progress()
-            judged[accent] += judged_by(seed, unseen, *counts)
+            judged[accent] += paired_counts(seed, unseen, *counts)
     everything = [one for some in judged.values() for one in some]
-    return Result({accent: Found.of(some) for accent, some in judged.items()}, Found.of(everything))
+    return Result(
+        {accent: AccentComparison.of(some) for accent, some in judged.items()}, AccentComparison.of(everything)
+    )
 
 
 def leave_out(

@@ -1,4 +1,4 @@
-"""Two transcribers change models while they work: every chunk once, every word once, and captions say by whom."""
+"""Two transcribers change models under load: every chunk and word counts once, and captions name their model."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ pytestmark = pytest.mark.timeout(400)
 MODEL = ROOT / "demo" / "model"
 WEIGHTS = "model.safetensors"
 
-#: Sources that are transcribed at the same time, and chunks that wait: the transcribers are never idle.
+#: Sources that are transcribed concurrently, and waiting chunks: the transcribers are never idle.
 AT_ONCE, WAITING = 3, 6
 
 
 @dataclass
 class Feed:
-    """Sources without end that all say the same: as soon as one is complete, the next begins."""
+    """An endless supply of sources with the same speech: when one is complete, the next begins."""
 
     redis: Redis
     make: Callable[[str], list[Chunk]]
@@ -52,7 +52,9 @@ class Feed:
         self._queue = ChunkQueue(self.redis)
         self._numbers = itertools.count()
         self._open = [self._next() for _ in range(AT_ONCE)]
-        for place, chunks in enumerate(self._open):  # none ends when another does: a change falls into one at any time
+        for place, chunks in enumerate(
+            self._open
+        ):  # they end at different times, so a change always happens within one
             for chunk in itertools.islice(chunks, place * length_hint(chunks) // AT_ONCE):
                 self._put(chunk)
 
@@ -71,7 +73,7 @@ class Feed:
             self._put(chunk)
 
     def finish(self) -> None:
-        """What has begun is ended; all of it fits into the queue."""
+        """End the open sources; all of it fits into the queue."""
         for chunk in itertools.chain(*self._open):
             self._put(chunk)
 
@@ -88,7 +90,7 @@ def speech() -> bytes:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """The folder that MODEL names: a link to a release, as is the habit."""
+    """The folder in MODEL: a link to a release, as is usual."""
     shutil.copytree(MODEL, tmp_path / "models" / "release-1")
     (tmp_path / "models" / "on-air").symlink_to("release-1")
     return tmp_path / "models" / "on-air"
@@ -96,7 +98,7 @@ def model(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A run of the trainer whose best model is the bundled one, a little different and with a shorter context."""
+    """A training run whose best model is the bundled one, slightly changed and with a shorter context."""
     best = tmp_path / "runs" / "better" / "best"
     shutil.copytree(MODEL, best)
     generator = torch.Generator().manual_seed(1)
@@ -113,9 +115,9 @@ def run(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def transcribers(redis_url: str, model: Path, tmp_path: Path) -> Iterator[Path]:
-    """Two of them, with MODEL=`model`; where their log is."""
+    """Two transcribers with MODEL=`model`; returns the path of their log."""
     environ = {"REDIS_URL": redis_url, "MODEL": str(model), "DEVICE": "cpu", "OMP_NUM_THREADS": "1", "BATCH_SIZE": "2"}
-    # A search decides between texts that are nearly as likely, and there two models that are nearly alike may differ.
+    # Beam search may choose between nearly equally likely texts, where two similar models may differ.
     environ |= {"BEAMS": "1"}
     log = tmp_path / "transcribers.log"
     with log.open("ab") as out:
@@ -132,7 +134,7 @@ def transcribers(redis_url: str, model: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 def total(redis: Redis, name: str, **labels: str) -> float:
-    """A metric of all transcribers, as their heartbeats tell it."""
+    """A metric of all transcribers, from their heartbeats."""
     return sum(
         sample.value
         for text in alive(redis).values()
@@ -143,7 +145,7 @@ def total(redis: Redis, name: str, **labels: str) -> float:
 
 
 def told(redis: Redis) -> set[str]:
-    """Models that are on air, as metrics tell."""
+    """Models on air, from metrics."""
     return {
         sample.labels["model"]
         for text in alive(redis).values()
@@ -154,7 +156,7 @@ def told(redis: Redis) -> set[str]:
 
 
 def models(redis: Redis, source: str) -> list[str]:
-    """Which models wrote a source's captions, in their order, each once in a row."""
+    """The models of a source's captions, in order, without consecutive duplicates."""
     return [model for model, _ in itertools.groupby(c.model for c in shown(redis, source) if c.words)]
 
 
@@ -216,7 +218,7 @@ def test_a_model_is_published_under_load_and_nothing_is_lost(
 
 
 def check_models(by_source: Sequence[Sequence[str]], old: str, new: str) -> None:
-    """The old one before, the new one after, and a few sources in which they meet."""
+    """The old model before, the new one after, and a few sources with both."""
     assert old != new
     assert (old.split("@")[0], new.split("@")[0]) == ("models/release-1", "models/release-2")
     assert by_source[0] == [old]

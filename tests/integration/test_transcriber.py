@@ -1,4 +1,4 @@
-"""Chunks in a real Redis become captions: whole, in order, and as the engine heard them."""
+"""Chunks in a real Redis become captions: complete, in order, and with the engine's text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wire.chunk import Chunk
 from wire.messages import Content, Word
 
 
-def test_an_upload_comes_out_whole(redis: Redis) -> None:
+def test_upload_is_captioned_completely(redis: Redis) -> None:
     put(redis, *chunks("jobs/1", PCM))
     bench = Bench(redis, ScriptedEngine()).drain()
     assert words(redis, "jobs/1") == TEXTS
@@ -42,7 +42,7 @@ def test_three_workers_at_once_give_the_captions_of_one(redis: Redis, redis_url:
         )
 
 
-def test_batches_reach_across_sources_live_ones_first(redis: Redis) -> None:
+def test_batches_span_sources_with_live_ones_first(redis: Redis) -> None:
     put(redis, *chunks("jobs/1", PCM)[:4], *chunks("stations/a", PCM)[:2], *chunks("stations/b", PCM)[:2])
     engine = ScriptedEngine()
     bench = Bench(redis, engine, batch_size=5)
@@ -53,7 +53,7 @@ def test_batches_reach_across_sources_live_ones_first(redis: Redis) -> None:
     assert log.progress("jobs/1").next_seq == 1
 
 
-def test_silence_costs_no_decoding(redis: Redis) -> None:
+def test_silence_is_not_decoded(redis: Redis) -> None:
     first, second, third = chunks("stations/demo", PCM)[:3]
     second = dataclasses.replace(second, pcm=b"", lead_samples=0, content=Content.SILENCE)
     put(redis, first, second, third)
@@ -76,8 +76,8 @@ def test_captions_say_which_model_made_them(redis: Redis) -> None:
     assert {c.model for c in CaptionLog(redis).read("jobs/1")} == {"lab/whisper-skånska@0123456789ab"}
 
 
-def told_of(redis: Redis, *, uses_prompts: bool, behind: Callable[[], object] = lambda: None) -> list[str]:
-    """What a model is told before each chunk of a job; `behind` is done after each."""
+def previous_texts(redis: Redis, *, uses_prompts: bool, after: Callable[[], object] = lambda: None) -> list[str]:
+    """The previous text that a model gets with each chunk of a job; `after` is called after each."""
     told: list[str] = []
     engine = ScriptedEngine(
         uses_prompts=uses_prompts, before=lambda utterances: told.extend(u.prompt.previous for u in utterances)
@@ -86,13 +86,13 @@ def told_of(redis: Redis, *, uses_prompts: bool, behind: Callable[[], object] = 
     for chunk in chunks("jobs/1", PCM):
         put(redis, chunk)
         bench.drain()
-        behind()
+        after()
     return told
 
 
-@pytest.mark.parametrize("remembers", [True, False])
-def test_a_model_that_learnt_to_be_told_is_told_what_is_final(redis: Redis, uses_prompts: bool) -> None:
-    told = told_of(redis, uses_prompts=uses_prompts)
+@pytest.mark.parametrize("uses_prompts", [True, False])
+def test_model_trained_with_prompts_gets_final_text(redis: Redis, uses_prompts: bool) -> None:
+    told = previous_texts(redis, uses_prompts=uses_prompts)
     assert words(redis, "jobs/1") == TEXTS
     if not uses_prompts:
         assert set(told) == {""}
@@ -104,19 +104,19 @@ def test_a_model_that_learnt_to_be_told_is_told_what_is_final(redis: Redis, uses
         assert WORDS[TEXTS.index(said[-1])][2] <= end, "nothing of what is to be heard"
 
 
-def test_what_was_said_long_ago_and_is_corrected_now_is_not_what_was_just_said(redis: Redis) -> None:
+def test_newly_corrected_old_caption_is_not_previous_text(redis: Redis) -> None:
     captions = CaptionLog(redis)
 
     def correct() -> None:
         if captions.progress("jobs/1").until_s > 10:
             captions.revise("jobs/1", 1, lambda caption: dataclasses.replace(caption, text="Corrected."))
 
-    told = told_of(redis, uses_prompts=True, behind=correct)
+    told = previous_texts(redis, uses_prompts=True, after=correct)
     assert told[-1].split()[-1] in TEXTS
     assert "Corrected." not in told[-1]
 
 
-def test_what_is_not_believed_is_counted_and_not_shown(redis: Redis) -> None:
+def test_rejected_text_is_counted_and_not_shown(redis: Redis) -> None:
     class Loops(ScriptedEngine):
         def transcribe(self, utterances: Sequence[Utterance]) -> list[Recognition]:
             loop = Hypothesis((Word("tack", 1.0, 2.0),), "tack tack " * 40)
@@ -130,7 +130,7 @@ def test_what_is_not_believed_is_counted_and_not_shown(redis: Redis) -> None:
     assert CaptionLog(redis).progress("jobs/1").rejected == ("compression",)
 
 
-def test_what_is_said_again_in_doubt_is_counted_and_shown_once(redis: Redis) -> None:
+def test_doubtful_repetition_is_counted_and_shown_once(redis: Redis) -> None:
     class Thanks(ScriptedEngine):
         def transcribe(self, utterances: Sequence[Utterance]) -> list[Recognition]:
             text = (Word("Hej", 2.0, 2.4), Word("då.", 2.4, 3.0))
@@ -159,7 +159,7 @@ def test_live_chunks_that_are_too_old_are_shed_and_uploads_never_are(redis: Redi
     assert latencies, "what is shed has a latency, too: somebody waited for it"
 
 
-def test_captions_are_kept_as_long_as_was_asked_for(redis: Redis) -> None:
+def test_captions_are_kept_for_the_retention_time(redis: Redis) -> None:
     put(redis, *chunks("jobs/1", PCM))
     Bench(redis, ScriptedEngine(), retention_s=1000).drain()
     assert 0 < redis.ttl(keys.captions("jobs/1")) <= 1000

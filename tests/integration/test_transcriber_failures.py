@@ -1,4 +1,4 @@
-"""Chunks that fail, and what the model cannot do: a gap that says why, and the rest goes on."""
+"""Failing and unsupported chunks become gaps with a reason, and the rest continues."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from wire.sources import Jobs, Statuses
 
 
 def refuses(word: int) -> ScriptedEngine:
-    """An engine that raises at every batch with this word."""
+    """An engine that raises for every batch with this word."""
 
     def before(utterances: Sequence[Utterance]) -> None:
         if any(word in numbers(u.audio) for u in utterances):
@@ -34,7 +34,7 @@ def refuses(word: int) -> ScriptedEngine:
     return ScriptedEngine(before)
 
 
-def test_a_chunk_that_fails_takes_its_batch_not_down(redis: Redis) -> None:
+def test_failing_chunk_does_not_affect_its_batch(redis: Redis) -> None:
     put(redis, *chunks("jobs/1", PCM))
     bench = Bench(redis, refuses(IN_THIRD)).drain()
     [(_, fields)] = redis.xrange(keys.DEAD_CHUNKS)  # type: ignore[misc]
@@ -46,7 +46,7 @@ def test_a_chunk_that_fails_takes_its_batch_not_down(redis: Redis) -> None:
     assert bench.count("claimed_total") == 2, "it was tried three times"
 
 
-def test_what_a_failed_batch_held_is_let_go_before_its_chunks_are_tried_alone(redis: Redis) -> None:
+def test_memory_of_a_failed_batch_is_released_before_the_retries(redis: Redis) -> None:
     put(redis, *chunks("jobs/1", PCM)[:3])
     held: list[weakref.ref[object]] = []
     free: list[bool] = []
@@ -62,7 +62,7 @@ def test_what_a_failed_batch_held_is_let_go_before_its_chunks_are_tried_alone(re
     assert free == [True, True, True]
 
 
-def test_an_engine_that_fails_on_everything_is_given_up(redis: Redis) -> None:
+def test_engine_that_fails_on_every_chunk_stops_the_worker(redis: Redis) -> None:
     put(redis, *chunks("jobs/1", PCM))
 
     def before(utterances: Sequence[Utterance]) -> None:
@@ -76,7 +76,7 @@ def test_an_engine_that_fails_on_everything_is_given_up(redis: Redis) -> None:
 
 @pytest.mark.parametrize("seq", [2, 11])
 def test_a_job_ends_although_a_chunk_cannot_be_decoded(redis: Redis, seq: int) -> None:
-    """The last one, too."""
+    """Even if it is the last one."""
     made = chunks("jobs/1", PCM)
     for number, chunk in enumerate(made):
         fields = chunk.encode()
@@ -90,7 +90,7 @@ def test_a_job_ends_although_a_chunk_cannot_be_decoded(redis: Redis, seq: int) -
     assert not any(load.length for load in ChunkQueue(redis).load())
 
 
-def test_what_the_model_cannot_do_is_a_gap_that_says_so_and_no_reason_to_give_up(redis: Redis) -> None:
+def test_unsupported_chunk_is_a_gap_with_a_reason(redis: Redis) -> None:
     def check(language: str | None, task: Task) -> None:
         if language == "fi":
             raise Unsupported("this model does not support the language 'fi'", "language")
@@ -112,7 +112,7 @@ def test_what_the_model_cannot_do_is_a_gap_that_says_so_and_no_reason_to_give_up
     assert bench.count("claimed_total") == 0, "another try would not help"
 
 
-def test_a_job_that_no_model_here_can_do_fails_and_says_what_helps(redis: Redis) -> None:
+def test_unsupported_job_fails_with_advice(redis: Redis) -> None:
     def check(language: str | None, task: Task) -> None:
         if task == "translate":
             raise Unsupported("this model cannot translate", "task")
@@ -131,7 +131,7 @@ def test_a_job_that_no_model_here_can_do_fails_and_says_what_helps(redis: Redis)
     assert jobs.change("1", state=State.RUNNING).state is State.FAILED, "its decoder sees that it is over"
 
 
-def test_a_live_source_that_asks_for_what_the_model_lacks_says_so_until_another_model_can(
+def test_unsupported_live_source_has_a_remark_until_a_model_supports_it(
     redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     def check(language: str | None, task: Task) -> None:

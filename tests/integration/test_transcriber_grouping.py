@@ -1,4 +1,4 @@
-"""Chunks that wait one behind the other are heard at once, and lose nothing by it."""
+"""Successive waiting chunks are decoded together, without losing anything."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wire.queue import ChunkQueue
 
 
 class Hasty(ScriptedEngine):
-    """Stops early in a long window: it writes the first words alone."""
+    """Stops early in a long window: it returns only the first words."""
 
     def transcribe(self, utterances: Sequence[Utterance]) -> list[Recognition]:
         heard = super().transcribe(utterances)
@@ -31,7 +31,7 @@ class Hasty(ScriptedEngine):
 
 
 @pytest.mark.parametrize("source", ["jobs/1", "stations/late"])
-def test_what_waits_is_heard_in_as_few_windows_as_it_fits_into(redis: Redis, source: str) -> None:
+def test_waiting_chunks_are_decoded_in_the_fewest_windows(redis: Redis, source: str) -> None:
     put(redis, *chunks(source, PCM))
     engine = ScriptedEngine(context_s=30.0)
     bench = Bench(redis, engine).drain()
@@ -49,7 +49,7 @@ def test_a_gpu_takes_more_of_a_recording_at_once(redis: Redis) -> None:
     assert engine.batches == [1, 2], "two chunks, which tell how long they are, and ten in two windows"
 
 
-def test_of_longer_chunks_no_more_are_taken_than_the_windows_of_a_batch_hold(redis: Redis) -> None:
+def test_long_chunks_are_taken_only_as_fit_into_a_batch(redis: Redis) -> None:
     put(redis, *chunks("jobs/2", PCM[: len(PCM) // 100]), *chunks("jobs/1", PCM, chunk_s=10.0, lead_s=2.0))
     engine = ScriptedEngine(context_s=30.0, device="cuda:0")
     transcriber = Bench(redis, engine, batch_size=1).transcriber
@@ -58,13 +58,13 @@ def test_of_longer_chunks_no_more_are_taken_than_the_windows_of_a_batch_hold(red
     assert words(redis, "jobs/1") == TEXTS
 
 
-def test_and_of_live_sources_no_more_than_ever(redis: Redis) -> None:
+def test_live_chunks_are_limited_to_the_batch_size(redis: Redis) -> None:
     put(redis, *(chunk for n in range(6) for chunk in chunks(f"stations/{n}", PCM)[:1]))
     engine = ScriptedEngine(context_s=30.0, device="cuda:0")
     assert Bench(redis, engine, batch_size=2).transcriber.step(block_s=0) == 2
 
 
-def test_what_a_long_window_leaves_out_is_heard_again_by_chunk(redis: Redis) -> None:
+def test_incomplete_long_window_is_decoded_again_by_chunk(redis: Redis) -> None:
     put(redis, *chunks("jobs/1", PCM))
     engine = Hasty(context_s=30.0)
     bench = Bench(redis, engine).drain()
@@ -74,7 +74,7 @@ def test_what_a_long_window_leaves_out_is_heard_again_by_chunk(redis: Redis) -> 
     assert bench.count("audio_seconds_total", kind="jobs") == 60.0
 
 
-def test_a_window_that_fails_is_heard_again_by_chunk(redis: Redis) -> None:
+def test_failed_window_is_decoded_again_by_chunk(redis: Redis) -> None:
     def fail(utterances: Sequence[Utterance]) -> None:
         if any(len(utterance.audio) > 7 * SAMPLE_RATE_HZ for utterance in utterances):
             raise RuntimeError("no room for that")
@@ -84,7 +84,7 @@ def test_a_window_that_fails_is_heard_again_by_chunk(redis: Redis) -> None:
     assert words(redis, "jobs/1") == TEXTS
 
 
-def test_a_chunk_that_failed_is_let_go_while_the_others_of_its_batch_are_heard(
+def test_failed_chunk_is_no_longer_renewed_while_its_batch_continues(
     redis: Redis, wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     renewed: list[set[str]] = []
@@ -92,7 +92,7 @@ def test_a_chunk_that_failed_is_let_go_while_the_others_of_its_batch_are_heard(
     def before(utterances: Sequence[Utterance]) -> None:
         if len(utterances[0].audio) < 5 * SAMPLE_RATE_HZ:
             raise RuntimeError("boom")
-        since = len(renewed) + 1  # one may be on its way
+        since = len(renewed) + 1  # one renewal may be in progress
         wait_until(lambda: len(renewed) > since)
         bench.transcriber.stop()
 
@@ -105,7 +105,7 @@ def test_a_chunk_that_failed_is_let_go_while_the_others_of_its_batch_are_heard(
     assert renewed[-1] == {"jobs/2"}
 
 
-def test_three_workers_that_hear_several_at_once_give_the_captions_of_one(redis: Redis, redis_url: str) -> None:
+def test_three_workers_with_grouped_chunks_give_the_captions_of_one(redis: Redis, redis_url: str) -> None:
     sources = ("stations/one", "stations/two", "jobs/1")
     for source in sources:
         put(redis, *chunks(source, PCM))
@@ -115,7 +115,7 @@ def test_three_workers_that_hear_several_at_once_give_the_captions_of_one(redis:
         assert CaptionLog(redis).progress(source).next_seq == 12
 
 
-def test_who_is_told_to_stop_hands_back_what_was_to_be_heard_again(redis: Redis) -> None:
+def test_stopping_worker_releases_chunks_to_be_decoded_again(redis: Redis) -> None:
     put(redis, *chunks("jobs/1", PCM))
     engine = Hasty(context_s=30.0)
     bench = Bench(redis, engine)
@@ -127,7 +127,7 @@ def test_who_is_told_to_stop_hands_back_what_was_to_be_heard_again(redis: Redis)
     assert other.count("claimed_total") == 8
 
 
-def test_new_chunks_come_between_those_that_a_dead_worker_left(redis: Redis) -> None:
+def test_new_chunks_alternate_with_those_of_a_dead_worker(redis: Redis) -> None:
     queue = ChunkQueue(redis)
     put(redis, *chunks("jobs/1", PCM)[:3])
     assert len(queue.take("dead", 3, block_s=0)) == 3

@@ -1,4 +1,4 @@
-"""Chunks that are not whole yet, on a real Redis: shown where there is time, and never in anyone's way."""
+"""Partial chunks, with a real Redis: previewed when there is time, without disturbing complete ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHUNKS = chunks(SOURCE, PCM)
 
 
 def beginning(chunk: Chunk, length_s: float = 2.5) -> Chunk:
-    """What there is of a chunk so many seconds after it began."""
+    """A partial chunk, some seconds after it began."""
     n_samples = samples(length_s)
     pcm = chunk.pcm[: (chunk.lead_samples + n_samples) * SAMPLE_BYTES]
     return dataclasses.replace(chunk, n_samples=n_samples, pcm=pcm, tail_samples=n_samples, last=False, partial=True)
@@ -34,7 +34,7 @@ def beginning(chunk: Chunk, length_s: float = 2.5) -> Chunk:
 
 @pytest.fixture
 def published(redis: Redis) -> Iterator[Any]:
-    """Captions that were published since the last time."""
+    """Captions published since the last call."""
     with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
         pubsub.subscribe(keys.live(SOURCE))
         pubsub.get_message(timeout=5)
@@ -48,7 +48,7 @@ def published(redis: Redis) -> Iterator[Any]:
         yield take
 
 
-def test_words_are_published_before_their_chunk_is_whole(redis: Redis, published: Any) -> None:
+def test_words_are_published_before_their_chunk_is_complete(redis: Redis, published: Any) -> None:
     bench = Bench(redis, ScriptedEngine())
     put(redis, CHUNKS[0])
     bench.drain()
@@ -71,14 +71,14 @@ def test_words_are_published_before_their_chunk_is_whole(redis: Redis, published
 def test_the_first_words_of_a_source_are_shown_too(redis: Redis, published: Any) -> None:
     bench = Bench(redis, ScriptedEngine())
     put(redis, *chunks("stations/other", PCM)[:1])
-    bench.drain()  # how long a window takes is known then
+    bench.drain()  # so that the time per window is known
     put(redis, beginning(CHUNKS[0]))
     bench.drain()
     assert [each["id"] for each in published()] == [1]
     assert shown(redis, SOURCE) == []
 
 
-def test_only_the_newest_of_a_source_is_heard_and_none_that_is_over(redis: Redis) -> None:
+def test_only_the_newest_partial_chunk_is_decoded_and_none_that_is_late(redis: Redis) -> None:
     engine = ScriptedEngine()
     bench = Bench(redis, engine)
     put(redis, CHUNKS[0])
@@ -96,7 +96,7 @@ def test_only_the_newest_of_a_source_is_heard_and_none_that_is_over(redis: Redis
     assert engine.batches == [1, 1], "where the whole chunk has come, it alone is heard"
 
 
-def test_a_worker_that_is_slow_takes_none(redis: Redis) -> None:
+def test_slow_worker_takes_no_partial_chunks(redis: Redis) -> None:
     bench = Bench(redis, ScriptedEngine())
     bench.transcriber._listener.window_s = 0.6
     put(redis, beginning(CHUNKS[0]))
@@ -105,7 +105,7 @@ def test_a_worker_that_is_slow_takes_none(redis: Redis) -> None:
     assert bench.transcriber.step(block_s=0.05) == 1
 
 
-def test_one_that_fails_is_forgotten_and_the_chunk_beside_it_is_not(redis: Redis) -> None:
+def test_failed_partial_chunk_does_not_affect_complete_ones(redis: Redis) -> None:
     def fail(utterances: Sequence[Utterance]) -> None:
         if any(len(utterance.audio) == samples(3.5) for utterance in utterances):
             raise RuntimeError("no")
@@ -123,7 +123,7 @@ def test_one_that_fails_is_forgotten_and_the_chunk_beside_it_is_not(redis: Redis
     assert words(redis, SOURCE) == TEXTS
 
 
-def test_uploads_wait_for_a_partial_chunk_and_not_it_for_them(redis: Redis) -> None:
+def test_partial_chunks_are_decoded_before_uploads(redis: Redis) -> None:
     first: list[float] = []
     engine = ScriptedEngine(before=lambda utterances: first.append(len(utterances[0].audio)))
     bench = Bench(redis, engine, batch_size=1)
@@ -134,7 +134,7 @@ def test_uploads_wait_for_a_partial_chunk_and_not_it_for_them(redis: Redis) -> N
     assert bench.count("chunks_total", outcome="transcribed") == 3
 
 
-def test_what_the_model_cannot_do_is_not_tried(redis: Redis) -> None:
+def test_unsupported_partial_chunk_is_not_decoded(redis: Redis) -> None:
     def check(language: str | None, task: str) -> None:
         raise Unsupported("it knows no Swedish", "language")
 
@@ -146,7 +146,7 @@ def test_what_the_model_cannot_do_is_not_tried(redis: Redis) -> None:
     assert engine.batches == []
 
 
-def test_a_whole_chunk_is_in_no_danger_where_redis_fails_a_partial_one(
+def test_redis_failure_for_a_partial_chunk_does_not_affect_complete_ones(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object) -> None:
@@ -163,7 +163,7 @@ def test_a_whole_chunk_is_in_no_danger_where_redis_fails_a_partial_one(
     assert bench.count("chunks_total", outcome="transcribed") == 3
 
 
-def test_a_fault_in_what_is_shown_ahead_ends_nobody(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_in_a_preview_does_not_stop_the_worker(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ValueError("a fault")
 

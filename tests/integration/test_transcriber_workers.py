@@ -1,4 +1,4 @@
-"""Workers that are killed, stopped or without their Redis: every chunk still counts once."""
+"""Workers that are killed, stopped or without Redis: every chunk still counts once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from wire.queue import ChunkQueue
 from wire.workers import alive
 
 
-def test_the_chunks_of_a_killed_worker_are_taken_over(
+def test_chunks_of_a_killed_worker_are_taken_over(
     redis: Redis, redis_url: str, wait_until: Callable[..., None]
 ) -> None:
     put(redis, *chunks("stations/demo", PCM))
@@ -46,7 +46,7 @@ def test_the_chunks_of_a_killed_worker_are_taken_over(
 def test_no_chunk_is_lost_when_a_machine_dies_with_a_microphones_ingest_and_its_transcriber(
     redis: Redis, held: int
 ) -> None:
-    """The dead transcriber holds a chunk of the old epoch; the new one is over before anybody claims it."""
+    """The dead transcriber holds a chunk of the old epoch; the new epoch is over before it is claimed."""
     made = chunks("microphones/m", PCM[: 25 * 32_000])
     old = [dataclasses.replace(chunk, last=False) for chunk in made[:3]]
     new = [dataclasses.replace(chunk, epoch=2, seq=chunk.seq - 3) for chunk in made[3:]]
@@ -83,7 +83,7 @@ def test_a_worker_that_is_asked_to_stop_finishes_its_batch(
     assert words(redis, "stations/demo") == TEXTS
 
 
-def test_a_chunk_that_kills_its_workers_is_buried_and_takes_no_other_down(
+def test_chunk_that_kills_its_workers_is_dead_lettered_alone(
     redis: Redis, redis_url: str, wait_until: Callable[..., None]
 ) -> None:
     put(redis, *chunks("stations/demo", PCM))
@@ -103,7 +103,7 @@ def test_a_chunk_that_kills_its_workers_is_buried_and_takes_no_other_down(
     assert set(heard) >= set(without(10, 11, 12, 13, 14))
 
 
-def test_chunks_taken_after_the_order_to_stop_are_handed_back(redis: Redis) -> None:
+def test_chunks_taken_after_stop_are_released(redis: Redis) -> None:
     put(redis, *chunks("jobs/1", PCM))
     engine = ScriptedEngine()
     stopped = Bench(redis, engine, claim_after_s=60.0)
@@ -140,7 +140,7 @@ def test_a_worker_waits_while_redis_is_away(redis: Redis) -> None:
     assert words(redis, "jobs/1") == TEXTS
 
 
-def test_a_transcriber_outlives_its_redis(
+def test_transcriber_survives_a_redis_restart(
     tmp_path: Path, free_port: Callable[[], int], wait_until: Callable[..., None]
 ) -> None:
     port = free_port()

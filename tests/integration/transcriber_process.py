@@ -1,4 +1,4 @@
-"""A transcriber with a scripted engine, run as a process of its own so that tests can kill it.
+"""A transcriber with a scripted engine, run as a separate process so that tests can kill it.
 
 python -m tests.integration.transcriber_process REDIS_URL [--stall WORD] [--die WORD] [--claim-after SECONDS]
 """
@@ -31,7 +31,7 @@ STALLED = "test:stalled"
 
 @contextlib.contextmanager
 def started(redis_url: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Such a process, killed in the end."""
+    """Start such a process; it is killed at the end."""
     worker = subprocess.Popen(
         [sys.executable, "-m", "tests.integration.transcriber_process", redis_url, *options], cwd=ROOT
     )

@@ -1,4 +1,4 @@
-"""The judge of the captions: it must not count what it should not, nor miss what it should see."""
+"""Alignment of captions with the reference: it counts all errors, and nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def judge(*captions: str, start_s: float = 100, end_s: float = 115) -> Alignment
     return align(truth_words(sentences(), start_s, end_s), caption_words([{"text": text} for text in captions]))
 
 
-def test_the_truth_has_no_errors() -> None:
+def test_reference_text_has_no_errors() -> None:
     errors = judge(*TEXTS).by_language()["en"]
     assert (errors.words, errors.wer_percent) == (17, 0)
 
@@ -42,19 +42,19 @@ def test_each_kind_of_error_is_counted() -> None:
     assert (errors.substituted, errors.deleted, errors.inserted) == (1, 1, 1)
 
 
-def test_what_lies_outside_the_period_is_no_error() -> None:
-    # The period holds the second sentence alone; the captions begin and end in the middle of the others.
+def test_words_outside_the_period_are_not_errors() -> None:
+    # The period has only the second sentence; the captions begin and end in the middle of the others.
     errors = judge("opened the bridge", TEXTS[1], "the trains", start_s=104, end_s=111).by_language()["en"]
     assert (errors.words, errors.wer_percent) == (6, 0)
 
 
-def test_a_lost_chunk_is_seen() -> None:
+def test_lost_chunk_is_detected() -> None:
     found = judge(TEXTS[0], TEXTS[2])
     assert found.lost_steps(100, 5) == {1}
     assert found.doubled_steps(100, 5) == set()
 
 
-def test_a_doubled_chunk_is_seen() -> None:
+def test_doubled_chunk_is_detected() -> None:
     found = judge(TEXTS[0], TEXTS[1], TEXTS[1], TEXTS[2])
     assert len(found.doubled_steps(100, 5)) == 1
     assert found.lost_steps(100, 5) == set()

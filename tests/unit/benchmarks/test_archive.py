@@ -1,4 +1,4 @@
-"""The benchmark of the archive, on an archive that is small."""
+"""The archive benchmark, on a small archive."""
 
 from __future__ import annotations
 

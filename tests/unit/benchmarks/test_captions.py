@@ -1,4 +1,4 @@
-"""The whole benchmark, on a few sentences."""
+"""The complete captions benchmark, on a few sentences."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def test_every_promised_figure_is_measured_and_finite(tallies: dict[str, Tally])
     assert figures["decoded_audio_ratio"] > figures["unwatched_decoded_audio_ratio"] >= 1
 
 
-def test_who_reads_along_sees_words_sooner_and_the_same_in_the_end(tallies: dict[str, Tally]) -> None:
+def test_viewers_see_words_sooner_and_the_same_final_captions(tallies: dict[str, Tally]) -> None:
     watched, unwatched = tallies[rows.OURS], tallies[rows.UNWATCHED]
     assert np.median(watched.first_shown_s) < np.median(unwatched.first_shown_s) / 2
     assert watched.errors == unwatched.errors
 
 
-def test_every_row_is_told_of_the_same_truth(tallies: dict[str, Tally]) -> None:
+def test_every_row_has_the_same_reference(tallies: dict[str, Tally]) -> None:
     whole = tallies[rows.WHOLE].total.words
     assert whole > 20
     assert {tally.total.words for name, tally in tallies.items() if name not in rows.SCRIPTED} == {whole}
@@ -54,7 +54,7 @@ def test_the_tables_have_a_row_for_each_way(tallies: dict[str, Tally]) -> None:
     found = rows.table_rows(tallies)
     assert [row["row"] for row in found][:3] == [rows.OURS, rows.UNWATCHED, rows.NAIVE]
     words, disturbed = rows.columns(found, rows.WORDS), rows.columns(found, rows.DISTURBED)
-    assert len(words) == len(found) == len(disturbed) + len(rows.SCRIPTED)  # perfect ears are not disturbed
+    assert len(words) == len(found) == len(disturbed) + len(rows.SCRIPTED)  # the script has no conditions
     assert all(set(row) <= set(rows.WORDS) for row in words)
 
 

@@ -1,4 +1,4 @@
-"""The captions' judge: what is lost, doubled, cut, late, rewritten or invented, on programmes known to the word."""
+"""Scoring of captions: lost, doubled, cut, late, rewritten and invented words, on known programmes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEXT = "the mayor opened the long bridge in oxford and nobody came"
 
 
 def programme(text: str = TEXT, duration_s: float = 10.0) -> Programme:
-    """A word every half second from second 1 on, 0.4 s each; then nobody speaks."""
+    """A word of 0.4 s every half second, from second 1; then no speech."""
     words = tuple(
         SpokenWord(word, 1 + 0.5 * i, 1.4 + 0.5 * i, "en", True, "clean", 0) for i, word in enumerate(text.split())
     )
@@ -26,7 +26,7 @@ def timed(text: str, start_s: float = 1.0) -> list[Word]:
 
 
 def run(*parts: list[Word], border_s: float = 3.5, at_s: tuple[float, ...] = (5.0, 10.0)) -> Run:
-    """One final text after the other, at a border."""
+    """Two successive final texts, with a border between them."""
     events = [(at, in_lines(words, "en")) for at, words in zip(at_s, parts, strict=False)]
     return Run(events=events, borders=[(border_s, border_s)], decoded_s=12.0, sent_s=10.0)
 
@@ -36,7 +36,7 @@ def counted(*parts: list[Word], border_s: float = 3.5) -> tuple[int, int, int]:
     return found.lost, found.doubled, found.cut
 
 
-def test_nothing_is_wrong_with_the_truth() -> None:
+def test_reference_has_no_errors() -> None:
     found = judge(programme(), run(timed(TEXT)))
     assert (found.borders, found.lost, found.doubled, found.cut) == (1, 0, 0, 0)
     assert (found.total.wer_percent, max(found.time_errors_s)) == (0, pytest.approx(0))
@@ -51,7 +51,7 @@ def test_a_word_that_is_missing_elsewhere_is_not_lost_at_a_border() -> None:
     assert counted(timed("the mayor opened the long bridge"), timed("in oxford and came", 4.0)) == (0, 0, 0)
 
 
-def test_what_the_model_cannot_write_cannot_be_lost() -> None:
+def test_word_that_the_model_cannot_recognise_is_not_lost() -> None:
     whole = run(timed("the mayor opened the long ridge in oxford and nobody came"))
     known = written(programme(), whole)
     live = run(timed("the mayor opened the long"), timed("in oxford and nobody came", 4.0))
@@ -59,14 +59,14 @@ def test_what_the_model_cannot_write_cannot_be_lost() -> None:
 
 
 @pytest.mark.parametrize("again", ["bridge", "long bridge", "opened the long bridge"])
-def test_words_that_come_again_behind_a_border_are_doubled(again: str) -> None:
+def test_words_repeated_after_a_border_are_doubled(again: str) -> None:
     count = len(again.split())
     later = [*timed(again, 4.0 - 0.5 * count), *timed("in oxford and nobody came", 4.0)]
-    in_reach = min(count, 3)  # what is more than 0.7 s from the border is not the border's
+    in_reach = min(count, 3)  # words more than 0.7 s from the border do not count
     assert counted(timed("the mayor opened the long bridge"), later) == (0, in_reach, 0)
 
 
-def test_a_word_that_is_invented_and_repeats_nothing_is_not_doubled() -> None:
+def test_invented_word_that_repeats_nothing_is_not_doubled() -> None:
     later = [*timed("perhaps", 3.6), *timed("in oxford and nobody came", 4.0)]
     assert counted(timed("the mayor opened the long bridge"), later) == (0, 0, 0)
 
@@ -100,20 +100,20 @@ def test_repetition_and_fragments() -> None:
     assert not fragment("rid", "bridge")
 
 
-def test_times_of_words_that_are_right() -> None:
+def test_times_of_correct_words() -> None:
     late = [Word(word.text, word.start_s + 0.1, word.end_s + 0.3) for word in timed(TEXT)]
     found = judge(programme(), run(late))
     assert sorted(found.time_errors_s) == pytest.approx([0.1] * 11 + [0.3] * 11)
 
 
-def test_a_final_caption_where_nobody_speaks_is_false() -> None:
+def test_final_caption_without_speech_is_false() -> None:
     found = judge(programme(duration_s=70.0), run(timed(TEXT), timed("thank you for watching", 30.0)))
     assert (found.false_captions, found.by_condition[NOBODY].inserted) == (1, 4)
     assert found.quiet_s == pytest.approx(70 - 6.4 - 0.5, abs=0.01)
     assert found.total.inserted == 4
 
 
-def test_a_caption_that_goes_on_after_speech_is_not_false() -> None:
+def test_caption_that_extends_beyond_speech_is_not_false() -> None:
     live = run([*timed("the mayor"), *timed("and and", 2.6)])
     assert judge(programme("the mayor", duration_s=20.0), live).false_captions == 0
 
@@ -123,7 +123,7 @@ def caption(text: str, *, id: int = 1, revision: int = 0, final: bool = False) -
     return Caption("s", id, revision, 1.0, 2.0, text, final, words=words)
 
 
-def test_delays_count_from_the_words_end_and_from_its_first_showing() -> None:
+def test_delays_are_measured_from_the_end_of_a_word() -> None:
     live = Run(
         events=[(5.0, (caption("the mayor"),)), (10.0, (caption("the mayor", revision=1, final=True),))],
         windows=2,

@@ -1,4 +1,4 @@
-"""Programmes with known word times, the script for perfect ears, and whole sentences."""
+"""Programmes with known word times, the script for the perfect recogniser, and whole sentences."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_words_follow_each_other_within_the_programme_under_every_condition(swed
     assert swedish.words[-1].end_s < swedish.duration_s
 
 
-def test_words_are_where_the_sound_is(swedish: Programme) -> None:
+def test_word_times_match_the_sound(swedish: Programme) -> None:
     clean = [word for word in swedish.words if word.condition == "clean"]
     begin_s, end_s = clean[0].start_s, clean[-1].end_s
     said = np.zeros(round((end_s - begin_s) * 16_000), bool)
@@ -43,15 +43,15 @@ def test_words_are_where_the_sound_is(swedish: Programme) -> None:
     assert level[said[: len(level)]].mean() > 20 * level[~said[: len(level)]].mean()
 
 
-def test_a_seed_always_says_the_same(swedish: Programme) -> None:
+def test_programme_is_determined_by_its_seed(swedish: Programme) -> None:
     again = programme("sv", 3.0, seed=5).words
     assert [(w.text, w.condition) for w in again] == [(w.text, w.condition) for w in swedish.words]
-    # espeak-ng carries a little from what it spoke before.
+    # espeak-ng carries some state from previous speech.
     assert [w.start_s for w in again] == pytest.approx([w.start_s for w in swedish.words], abs=0.05)
     assert [w.text for w in programme("sv", 3.0, seed=6).words] != [w.text for w in swedish.words]
 
 
-def test_nobody_speaks_in_quiet_stretches(swedish: Programme) -> None:
+def test_quiet_stretches_have_no_speech(swedish: Programme) -> None:
     found = swedish.quiet()
     assert found
     assert not any(start_s < word.end_s and word.start_s < end_s for start_s, end_s in found for word in swedish.words)
@@ -63,7 +63,7 @@ def test_a_programme_without_speech_is_all_quiet() -> None:
     assert silent.quiet() == [(0.0, pytest.approx(silent.duration_s))]
 
 
-def test_languages_come_in_turn() -> None:
+def test_languages_alternate() -> None:
     told = turning(1.0)
     assert told.language is None
     languages = [word.language for word in told.words]
@@ -73,7 +73,7 @@ def test_languages_come_in_turn() -> None:
     assert all(a.language == b.language for a, b in pairwise(told.words) if a.sentence == b.sentence)
 
 
-def test_stretches_cover_the_programme_and_begin_where_nobody_speaks(swedish: Programme) -> None:
+def test_stretches_cover_the_programme_and_begin_without_speech(swedish: Programme) -> None:
     found = stretches(swedish, 4)
     assert (found[0][0], found[-1][1]) == (0.0, swedish.duration_s)
     assert [end_s for _, end_s in found[:-1]] == [start_s for start_s, _ in found[1:]]
@@ -93,15 +93,15 @@ def test_a_long_sentence_is_cut_in_its_longest_pause() -> None:
     assert list(sentence_spans(words, 4.0)) == [(0.0, 2.25), (2.25, 5.75)]
 
 
-def test_the_seam_writes_a_script_out_as_it_is_heard() -> None:
+def test_seam_reproduces_a_script() -> None:
     source = next(script.sources(50))
     found = judge(source, follow(source, partial(script.perfect, source, 1), None))
     assert found.borders > 30
     assert (found.lost, found.doubled) == (0, 0)
 
 
-def test_without_a_seam_the_same_hearing_loses_doubles_and_cuts() -> None:
-    """The judge sees what the seam mends: the texts of the windows, one after the other."""
+def test_concatenation_without_the_seam_loses_doubles_and_cuts_words() -> None:
+    """Scoring detects the errors that the seam corrects, in the concatenated texts of the windows."""
     source, live = next(script.sources(50)), Run()
 
     def hear(chunks: list[Chunk]) -> list[list[Recognition]]:
@@ -122,7 +122,7 @@ def test_without_a_seam_the_same_hearing_loses_doubles_and_cuts() -> None:
     assert meeting.lost + meeting.cut > 10
 
 
-def test_what_stays_behind_at_the_beginning_of_a_chunk_is_withheld(swedish: Programme) -> None:
+def test_skipped_beginning_of_a_chunk_counts_as_withheld(swedish: Programme) -> None:
     class Late:
         onset_samples = 2 * 16_000
         now = Content.SPEECH

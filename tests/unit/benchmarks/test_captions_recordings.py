@@ -1,4 +1,4 @@
-"""Recordings of one's own, with and without a table of what they are."""
+"""The user's own recordings, with and without SOURCES.tsv."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_without_a_table_all_audio_is_taken_and_nothing_is_known(folder: Path) -> None:
+def test_without_a_table_all_audio_is_used_with_unknown_kind(folder: Path) -> None:
     assert [(r.name, r.kind, r.language) for r in recordings(folder)] == [
         ("en/talk.wav", "unknown", None),
         ("nospeech/silence.wav", "unknown", None),
     ]
 
 
-def test_a_table_says_what_recordings_are(folder: Path) -> None:
+def test_table_gives_kind_and_language(folder: Path) -> None:
     table = "file\tlanguage\tkind\nen/talk.wav\ten\tspeech\nnospeech/silence.wav\t-\tnospeech\n"
     (folder / "SOURCES.tsv").write_text(table)
     assert [(r.kind, r.language) for r in recordings(folder)] == [("speech", "en"), ("nospeech", None)]
 
 
-def test_what_is_missing_is_named(folder: Path, tmp_path: Path) -> None:
+def test_missing_file_is_named(folder: Path, tmp_path: Path) -> None:
     (folder / "SOURCES.tsv").write_text("file\tkind\nen/other.wav\tspeech\n")
     with pytest.raises(FileNotFoundError, match=r"en/other\.wav"):
         recordings(folder)

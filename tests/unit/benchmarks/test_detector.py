@@ -1,4 +1,4 @@
-"""What the detector's benchmark counts, on made-up verdicts; and that its sounds hold what they say."""
+"""The detector benchmark: its counts, on made-up classifications, and its sounds."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ def verdicts(*contents: Content, onset_s: float = 0.0) -> list[Chunk]:
         ((SPEECH, SPEECH), 0),
         ((SPEECH, MUSIC), 0.5),
         ((MUSIC, MUSIC), 1),
-        ((MUSIC, SPEECH), 0.25),  # half of what the first chunk has is in the second one's lead
+        ((MUSIC, SPEECH), 0.25),  # half of the first chunk's speech is in the second one's lead
     ],
 )
-def test_what_a_lead_repeats_is_not_withheld(contents: tuple[Content, ...], share: float) -> None:
+def test_speech_in_the_next_lead_is_not_withheld(contents: tuple[Content, ...], share: float) -> None:
     sound = Sound("x", np.zeros(samples(10), np.float32), ((3.0, 7.0),))
     assert withheld(sound, verdicts(*contents)) == pytest.approx(share)
 
 
-def test_what_stays_behind_at_the_beginning_of_a_chunk_is_withheld() -> None:
+def test_skipped_beginning_of_a_chunk_counts_as_withheld() -> None:
     sound = Sound("x", np.zeros(samples(10), np.float32), ((1.0, 3.0),))
     assert withheld(sound, verdicts(SPEECH, MUSIC, onset_s=2.4)) == pytest.approx(0.5), (
         "0.4 s before the onset are sent"
     )
 
 
-def test_readers_speak_when_they_are_said_to() -> None:
+def test_speech_times_of_readers_match_the_sound() -> None:
     sound = readers(3)
     spoken = np.zeros(len(sound.audio), bool)
     for start_s, end_s in sound.speech:

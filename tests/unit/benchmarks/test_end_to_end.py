@@ -1,4 +1,4 @@
-"""The end-to-end benchmark's arithmetic, on a period that is known to the word."""
+"""The arithmetic of the end-to-end benchmark, on a known period."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.end_to_end import NotRunning, Period, System, Watched, judge, measure
+from benchmarks.end_to_end import NotRunning, Period, System, Viewer, judge, measure
 
 
 def sentence(number: int, language: str) -> dict[str, Any]:
@@ -26,10 +26,10 @@ def caption(number: int, text: str, **changes: Any) -> dict[str, Any]:
     return {**about, "start_s": start_s, "end_s": start_s + 5, "captured_s": start_s + 5.5, "text": text, **changes}
 
 
-def watched(captions: list[dict[str, Any]]) -> Watched:
-    seen = Watched()
+def viewer(captions: list[dict[str, Any]]) -> Viewer:
+    seen = Viewer()
     for number, each in enumerate(captions):
-        seen.take(each, each["captured_s"] + 0.1 * (number + 1))
+        seen.add(each, each["captured_s"] + 0.1 * (number + 1))
     return seen
 
 
@@ -43,10 +43,10 @@ def said(truth: list[dict[str, Any]], number: int) -> str:
 
 
 def figures(truth: list[dict[str, Any]], captions: list[dict[str, Any]]) -> dict[str, float]:
-    return judge(Period(1000.0, 1035.0, 1.0, watched(captions), truth))[0]
+    return judge(Period(1000.0, 1035.0, 1.0, viewer(captions), truth))[0]
 
 
-def test_all_is_well(truth: list[dict[str, Any]]) -> None:
+def test_perfect_captions_have_no_errors(truth: list[dict[str, Any]]) -> None:
     found = figures(truth, [caption(number, said(truth, number)) for number in range(6)])
     assert found["wer_percent"] == found["wer_sv_percent"] == found["wer_en_percent"] == 0
     assert found["chunks_lost"] == found["chunks_doubled"] == 0
@@ -54,15 +54,15 @@ def test_all_is_well(truth: list[dict[str, Any]]) -> None:
     assert found["latency_p95_s"] == pytest.approx(0.575)
 
 
-def test_words_count_from_when_they_are_first_shown_and_what_is_heard_ahead_is_not_doubled(
+def test_previewed_words_count_from_their_first_showing_and_are_not_doubled(
     truth: list[dict[str, Any]],
 ) -> None:
     captions = [caption(number, said(truth, number), words=truth[number]["words"]) for number in range(6)]
     ahead = [{**c, "event": c["event"] - 1, "partial": True, "final": False, "words": c["words"][:5]} for c in captions]
-    seen = Watched()
+    seen = Viewer()
     for early, whole in zip(ahead, captions, strict=True):
-        seen.take(early, early["words"][-1]["end_s"] + 0.2)
-        seen.take(whole, whole["words"][-1]["end_s"] + 0.7)
+        seen.add(early, early["words"][-1]["end_s"] + 0.2)
+        seen.add(whole, whole["words"][-1]["end_s"] + 0.7)
     found = judge(Period(1000.0, 1035.0, 1.0, seen, truth))[0]
     assert found["chunks_doubled"] == found["wer_percent"] == 0
     assert 0.2 <= found["shown_p50_s"] <= 0.7 + 0.45 * 4
@@ -78,12 +78,12 @@ def test_a_gap_is_a_lost_chunk_and_its_words_are_errors(truth: list[dict[str, An
     assert found["wer_en_percent"] == pytest.approx(100 / 3)
 
 
-def test_a_caption_that_comes_twice_is_doubled(truth: list[dict[str, Any]]) -> None:
+def test_repeated_caption_is_doubled(truth: list[dict[str, Any]]) -> None:
     captions = [caption(number, said(truth, number)) for number in range(6)]
     assert figures(truth, [*captions, captions[-1]])["chunks_doubled"] == 1
 
 
-def test_words_that_come_twice_are_doubled(truth: list[dict[str, Any]]) -> None:
+def test_repeated_words_are_doubled(truth: list[dict[str, Any]]) -> None:
     captions = [caption(number, said(truth, number)) for number in range(6)]
     captions[2] = caption(2, f"{said(truth, 2)} {said(truth, 2)}")
     found = figures(truth, captions)
@@ -91,12 +91,12 @@ def test_words_that_come_twice_are_doubled(truth: list[dict[str, Any]]) -> None:
     assert found["chunks_lost"] == 0
 
 
-def test_nothing_is_invented_for_a_language_that_was_not_spoken(truth: list[dict[str, Any]]) -> None:
+def test_language_that_was_not_spoken_has_no_figure(truth: list[dict[str, Any]]) -> None:
     found = figures(truth[:3], [caption(number, said(truth, number)) for number in range(3)])
     assert "wer_en_percent" not in found
 
 
-def test_a_demo_station_that_does_not_say_what_was_said_is_named_before_anything_is_measured(
+def test_missing_reference_text_is_reported_before_measuring(
     free_port: Callable[[], int],
 ) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"

@@ -1,4 +1,4 @@
-"""Each known fault, planted in a model that is really trained with it, is named by the alarm."""
+"""The alarm identifies each known fault in a model that is really trained with it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def planted() -> dict[str, Planted]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_caught(planted: dict[str, Planted], name: str) -> None:
+def test_fault_is_identified(planted: dict[str, Planted], name: str) -> None:
     assert planted[name].caught, planted[name].alarm.sentence
 
 
@@ -37,7 +37,7 @@ def test_without_a_fault_there_is_no_alarm(planted: dict[str, Planted]) -> None:
     assert planted["none"].wer_percent < 30
 
 
-def test_a_masked_end_writes_on_and_on_at_a_low_loss(planted: dict[str, Planted]) -> None:
+def test_masked_end_token_causes_endless_text_at_a_low_loss(planted: dict[str, Planted]) -> None:
     signs = planted["masked end of text"].alarm.signs
     assert planted["masked end of text"].wer_percent > 100
     assert any("although the loss is only" in sign for sign in signs)

@@ -1,4 +1,4 @@
-"""Precisions are compared on the same weights, beside CTranslate2, and by what the bundled model writes in each."""
+"""The precision benchmark compares all precisions and CTranslate2 on the same weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trainer.models.whisper import SIZES, Size
 TOY = Size(d_model=32, heads=2, ffn=64, encoder_layers=1, decoder_layers=1, mels=80, context_s=30, max_tokens=448)
 
 
-def test_every_precision_writes_as_much_as_the_peer(
+def test_every_precision_generates_as_many_tokens_as_the_peer(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(SIZES, "toy", TOY)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.prompts import TOLD, Tally, Window, count, noisy, windows
+from benchmarks.prompts import PROMPTS, Tally, Window, count, noisy, windows
 from benchmarks.training.taught import names
 
 
@@ -24,25 +24,25 @@ def test_a_wrong_name_is_an_error_and_a_missed_name() -> None:
     assert (tally.words, tally.errors, tally.names, tally.missed) == (6, 2, 2, 1)
 
 
-def test_names_are_told_among_as_many_others() -> None:
+def test_prompt_has_the_names_and_as_many_others() -> None:
     window = _window("of", "Leeds", previous="and the mayor", others=("York", "Bath"))
     elsewhere = _window("no", previous="rain")
-    assert set(TOLD["its names among others"](window, elsewhere).hot_words) == {"Leeds", "York"}
-    assert TOLD["other names"](window, elsewhere).hot_words == ("York", "Bath")
-    assert TOLD["what was said elsewhere"](window, elsewhere).previous == "rain"
-    both = TOLD["its names, and what was said before"](window, elsewhere)
+    assert set(PROMPTS["its names among others"](window, elsewhere).hot_words) == {"Leeds", "York"}
+    assert PROMPTS["other names"](window, elsewhere).hot_words == ("York", "Bath")
+    assert PROMPTS["what was said elsewhere"](window, elsewhere).previous == "rain"
+    both = PROMPTS["its names, and what was said before"](window, elsewhere)
     assert both.previous == "and the mayor"
     assert set(both.hot_words) == {"Leeds", "York"}
 
 
-def test_a_window_has_words_before_it_and_names_of_others_only() -> None:
+def test_window_has_previous_text_and_only_foreign_other_names() -> None:
     found = windows("sv", 12)
     assert all(window.words and window.previous for window in found)
     assert not any(set(window.names) & set(window.others) for window in found)
     assert [window.words for window in found] == [window.words for window in windows("sv", 12)]
 
 
-def test_noise_is_as_loud_as_it_is_said_to_be() -> None:
+def test_noise_has_the_requested_snr() -> None:
     window = windows("en", 1)[0]
     added = noisy(window, 0, 10.0) - window.audio
     assert 0 < float((added**2).mean()) < float((window.audio**2).mean())

@@ -1,4 +1,4 @@
-"""The table of a benchmark loses nothing where the terminal is narrow."""
+"""A benchmark's table is complete even on a narrow terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rich.console import Console
 from benchmarks.report import table
 
 
-def test_text_goes_on_in_the_next_line_and_names_keep_to_one() -> None:
+def test_text_is_wrapped_but_row_names_are_not() -> None:
     rows = [{"of": "a name that stays whole", "rate": "19.4 (17.6 to 21.2)", "change": "-2.9 (-4.8 to -1.2)", "n": 5}]
     console = Console(width=50)
     with console.capture() as captured:
@@ -19,7 +19,7 @@ def test_text_goes_on_in_the_next_line_and_names_keep_to_one() -> None:
         assert any(word in line for line in lines), word
 
 
-def test_what_does_not_fit_stands_below_and_no_number_is_broken() -> None:
+def test_columns_that_do_not_fit_move_below_and_numbers_are_not_broken() -> None:
     rows = [{"of": "prompts", **{f"rate of {place}": 1234567 + place for place in range(8)}}]
     console = Console(width=50)
     with console.capture() as captured:

@@ -1,4 +1,4 @@
-"""What the benchmark of the rules calls right, harm and good."""
+"""The rules benchmark: groups of hypotheses, and counts of harmful and useful rejections."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from benchmarks.rules import NOTHING, QUIET_S, Heard, figures, group, nothing, survivors, table
+from benchmarks.rules import NOTHING, QUIET_S, Sample, figures, group, nothing, survivors, table
 from transcriber.engine import Hypothesis
 from wire.messages import Word
 
@@ -31,12 +31,12 @@ def test_half_of_the_words_make_a_hypothesis_right(heard: str, said: str | None,
     assert group(hypothesis(heard), said, "en 20.0 dB") == expected
 
 
-def test_a_voice_below_music_is_neither() -> None:
+def test_crosstalk_is_a_separate_group() -> None:
     assert group(hypothesis("One"), None, "en crosstalk") == "crosstalk"
 
 
 @pytest.mark.parametrize("kind", NOTHING)
-def test_nothing_is_as_long_as_a_window_and_not_too_loud(kind: str) -> None:
+def test_sound_without_speech_has_the_length_of_a_window_and_does_not_clip(kind: str) -> None:
     audio = nothing(kind, "en", random.Random(1))
     assert (audio.shape, audio.dtype) == ((round(QUIET_S * 16_000),), np.float32)
     assert np.abs(audio).max() <= 0.5
@@ -44,11 +44,11 @@ def test_nothing_is_as_long_as_a_window_and_not_too_loud(kind: str) -> None:
 
 def test_the_table_counts_harm_and_good() -> None:
     heard = [
-        Heard(hypothesis("Thanks for watching!"), "right", "en clean"),
-        Heard(hypothesis("Thanks for watching!", no_speech_probability=0.9), "invented", "en bed"),
-        Heard(hypothesis("What? " * 6), "right", "en clean"),
-        Heard(hypothesis("on the hill", no_speech_probability=0.5), "invented", "en hum"),
-        Heard(hypothesis("on the hill", no_speech_probability=0.5), "invented", "en hum"),
+        Sample(hypothesis("Thanks for watching!"), "right", "en clean"),
+        Sample(hypothesis("Thanks for watching!", no_speech_probability=0.9), "invented", "en bed"),
+        Sample(hypothesis("What? " * 6), "right", "en clean"),
+        Sample(hypothesis("on the hill", no_speech_probability=0.5), "invented", "en hum"),
+        Sample(hypothesis("on the hill", no_speech_probability=0.5), "invented", "en hum"),
     ]
     rows = {str(row["rule"]): (row["right"], row["invented"]) for row in table(heard)}
     assert rows["phrase"] == (0, 1)

@@ -1,11 +1,11 @@
-"""Searches over a table of results: each is judged by what it found, on a table where the best is known."""
+"""Searches over a table of results with a known best point."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from benchmarks.training.search import AFTER, COARSE, POINTS, Outcome, Table, compared, key, searched
+from benchmarks.training.search import AFTER, COARSE, POINTS, Outcome, Table, compare_searches, key, run_search
 from trainer.tuning.space import parse
 
 
@@ -24,33 +24,33 @@ def test_the_coarse_grid_is_the_budget_and_in_the_table() -> None:
     assert all(key(params) in table for params in coarse)
 
 
-def test_a_search_tries_as_many_points_as_it_may() -> None:
+def test_search_uses_its_whole_budget() -> None:
     table = _table()
     for name in ("grid", "random", "tpe"):
-        values = searched(parse(POINTS), table, name, 0, 9)
+        values = run_search(parse(POINTS), table, name, 0, 9)
         assert len(values) == 9
         assert set(values) <= set(table.values())
-    assert sorted(searched(parse(POINTS), table, "tpe", 0, 99)) == sorted(table.values()), "each once"
+    assert sorted(run_search(parse(POINTS), table, "tpe", 0, 99)) == sorted(table.values()), "each once"
 
 
-def test_a_trial_that_failed_is_the_worst_of_all() -> None:
+def test_failed_trial_counts_as_the_worst() -> None:
     full = _table()
     best, worst = min(full.values()), max(full.values())
     table = {name: rate for name, rate in full.items() if rate != best}
-    values = searched(parse(POINTS), table, "grid", 0, 99)
+    values = run_search(parse(POINTS), table, "grid", 0, 99)
     assert len(values) == len(full)
     assert values.count(worst) == len(full) - len(table) + list(full.values()).count(worst)
 
 
-def test_what_lies_between_the_points_of_a_grid_is_found_by_the_others() -> None:
-    found = compared(_table(), seeds=3)
+def test_points_between_those_of_the_grid_are_found_by_other_searches() -> None:
+    found = compare_searches(_table(), seeds=3)
     figures = found.figures()
     assert set(figures) == {"search_wer_percent_grid", "search_wer_percent_random", "search_wer_percent_tpe"}
     assert figures["search_wer_percent_tpe"] < figures["search_wer_percent_grid"]
     assert all(seed == sorted(seed, reverse=True) for seeds in found.best.values() for seed in seeds)
 
 
-def test_rows_tell_means_and_spread() -> None:
+def test_rows_have_means_and_spread() -> None:
     best = {"grid": [[40.0, 30.0, 20.0, 20.0]] * 4, "random": [[40.0, 30.0, 20.0, 10.0]] * 4}
     rows = Outcome(best, {"one": 10.0, "two": 90.0}).rows()
     assert [row["search"] for row in rows] == ["grid", "random", "all 2 points"]

@@ -1,4 +1,4 @@
-"""The benchmark of what repairs short windows, for a step: that it breaks, repairs and judges as it says."""
+"""The short-context benchmark, with one step: it breaks a model, repairs it and evaluates it as documented."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.training.short_context import REPAIRS, SHORT_S, SIZE, Repaired, repair_table, repairs
+from benchmarks.training.short_context import REPAIRS, SHORT_S, SIZE, RepairedModel, repair_table, repairs
 from benchmarks.training.tones import WORDS_HZ, tones
 from trainer.corpus.clips import Corpus
 from trainer.examples import SAMPLE_RATE
 
-#: It trains four models on a busy machine.
+#: It trains four models, on a possibly busy machine.
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -28,11 +28,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(corpus: Corpus, runs: Path, one_thread: None) -> list[Repaired]:
-    return list(repairs(corpus, runs, epochs=1, many=(1,)))
+def found(corpus: Corpus, runs: Path, one_thread: None) -> list[RepairedModel]:
+    return list(repairs(corpus, runs, epochs=1, step_counts=(1,)))
 
 
-def test_a_clip_sounds_as_it_is_written_and_fits_the_short_window(corpus: Corpus) -> None:
+def test_clip_matches_its_text_and_fits_the_short_window(corpus: Corpus) -> None:
     for clip in corpus.clips:
         audio = corpus.audio(clip)
         assert clip.duration_s < SHORT_S
@@ -42,7 +42,9 @@ def test_a_clip_sounds_as_it_is_written_and_fits_the_short_window(corpus: Corpus
     assert len({len(clip.text.split()) for clip in corpus.clips}) > 3
 
 
-def test_each_repair_begins_with_the_same_broken_model_and_has_its_share(found: list[Repaired], runs: Path) -> None:
+def test_each_repair_begins_with_the_same_broken_model_and_has_its_share(
+    found: list[RepairedModel], runs: Path
+) -> None:
     assert [(each.name, each.steps) for each in found] == [("broken", 0), *((name, 1) for name in REPAIRS)]
     full = json.loads((runs / "full" / "plan.json").read_text())["plan"]
     assert full["batches"]["shape"]["least_s"] == SIZE.context_s, "all is padded"
@@ -52,7 +54,7 @@ def test_each_repair_begins_with_the_same_broken_model_and_has_its_share(found: 
     assert {plan["plan"]["batches"]["shape"]["most_s"] for plan in plans} == {SHORT_S}
 
 
-def test_all_are_judged_on_the_same_clips_at_both_contexts(found: list[Repaired]) -> None:
+def test_all_are_judged_on_the_same_clips_at_both_contexts(found: list[RepairedModel]) -> None:
     for each in found:
         assert {(c.context, c.context_s) for c in each.found.conditions} == {("full", 6.0), ("short", SHORT_S)}
     rows, figures = repair_table(found)

@@ -1,4 +1,4 @@
-"""What training takes at a size is found on tensors without contents: as much as with them."""
+"""Memory estimated on tensors without contents equals that of real training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _toy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SIZES, "toy", TOY)
 
 
-def test_memory_is_counted_as_it_comes_and_goes() -> None:
+def test_peak_memory_is_counted() -> None:
     before = torch.zeros(1000)
     with MemoryCounter([before]) as held:
         assert held.now == 4000
@@ -34,20 +34,20 @@ def test_memory_is_counted_as_it_comes_and_goes() -> None:
 
 
 @pytest.mark.parametrize("way", sizes.WAYS, ids=lambda way: way.name)
-def test_a_step_without_contents_takes_what_a_real_one_takes(way: sizes.Way) -> None:
+def test_step_without_contents_needs_the_same_memory_as_a_real_one(way: sizes.Way) -> None:
     with sizes.begun("toy", way, torch.device("cpu")) as run:
         real = peak(run, [sizes.batch(run.model, 2)], sizes.targets(2))
     assert sizes.peak("toy", way, 2) == pytest.approx(real, rel=0.01)
 
 
-def test_adapters_and_recomputing_take_less() -> None:
+def test_adapters_and_recomputation_need_less_memory() -> None:
     found = {way.name: sizes.estimate("toy", way) for way in sizes.WAYS}
     assert found["all --recompute"].each < found["all"].each
     assert found["--lora 32 --recompute"].each < found["--lora 32"].each
-    # Of a matrix product, training computes three: forward, and backward by its input and by its weight.
+    # For each matrix product, training computes three: forward, and the gradients of its input and its weight.
     assert found["--lora 32"].flops < found["all"].flops == found["all --recompute"].flops
 
 
-def test_clips_fit_in_what_is_left() -> None:
+def test_clips_fit_into_the_remaining_memory() -> None:
     taken = sizes.Taken(fixed=10.0, each=4.0, flops=1.0)
     assert [taken.clips(memory) for memory in (30, 29, 14, 13, 5)] == [5, 4, 1, 0, 0]

@@ -1,11 +1,11 @@
-"""The benchmark of many stations: what it makes of the transcribers' metrics."""
+"""The stations benchmark: figures from the transcribers' metrics."""
 
 from __future__ import annotations
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from benchmarks.stations import Counts, counted
+from benchmarks.stations import Counts, parse_counts
 from wire.metrics import TranscriberMetrics
 
 
@@ -19,18 +19,18 @@ def exposition(lags_s: list[float], shed_s: float = 0.0) -> str:
     return generate_latest(registry).decode()
 
 
-def test_quantiles_are_those_of_what_was_counted_in_between() -> None:
+def test_quantiles_are_of_the_counts_in_between() -> None:
     before, after = [20.0] * 50, [20.0] * 50 + [0.6] * 80 + [8.0] * 20
-    found = counted(exposition(after)) - counted(exposition(before))
+    found = parse_counts(exposition(after)) - parse_counts(exposition(before))
     assert 0.5 <= (found.lag_s(0.5) or 0) <= 0.75
     assert 7.5 <= (found.lag_s(0.95) or 0) <= 10
     assert found.shed_percent == 0
 
 
-def test_what_was_shed_is_a_share_of_all_there_was() -> None:
-    assert counted(exposition([0.2], shed_s=10.0)).shed_percent == pytest.approx(10.0)
+def test_shed_audio_is_a_share_of_all_audio() -> None:
+    assert parse_counts(exposition([0.2], shed_s=10.0)).shed_percent == pytest.approx(10.0)
 
 
 def test_without_captions_there_is_no_lag() -> None:
     assert Counts().lag_s(0.95) is None
-    assert counted("").lags == {}
+    assert parse_counts("").lags == {}

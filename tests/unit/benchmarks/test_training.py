@@ -1,4 +1,4 @@
-"""The proofs about training, over models that are made up: what is held out, what is compared, and how sure it is."""
+"""The training experiments, with made-up models: what is held out, comparisons, and confidence intervals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Model:
-    """Remembers how it was trained."""
+    """Records how it was trained."""
 
     accents: frozenset[str]
     balanced: bool
@@ -40,7 +40,7 @@ def train(clips: Sequence[Clip], arm: Arm, seed: int) -> Model:
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    """Tones, no two of which correlate: 40 of each of three accents, and some of people who do not say theirs."""
+    """Uncorrelated tones: 40 of each of three accents, and some without an accent."""
     with Writer(tmp_path_factory.mktemp("corpus")) as writer:
         for n in range(130):
             accent = ("a", "b", "c")[n % 3] if n < 120 else ""
@@ -58,7 +58,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
         return writer.finish({})
 
 
-def test_an_accent_is_left_out_with_its_speakers_and_with_whoever_does_not_say() -> None:
+def test_accent_is_left_out_with_its_speakers_and_with_unlabelled_clips() -> None:
     clips = [
         Clip("1", 0, 0, 1, "x", "en", "train", accent="a", speaker="s"),
         Clip("2", 0, 0, 1, "x", "en", "test", accent="a", speaker="t"),
@@ -74,13 +74,13 @@ def test_an_accent_is_left_out_with_its_speakers_and_with_whoever_does_not_say()
     assert len(leave_out(clips, "accent", "a", 1, 1)[1]) == 1
 
 
-def test_each_accent_is_judged_by_models_that_never_heard_it(corpus: Corpus) -> None:
+def test_each_accent_is_evaluated_with_models_not_trained_on_it(corpus: Corpus) -> None:
     judged: list[tuple[Model, set[str]]] = []
 
     def evaluate(model: Model, examples: Sequence[Example]) -> list[Count]:
         accents = {corpus.clips[int(example.id)].accent for example in examples}
         judged.append((model, accents))
-        # Plain models err in one of two words, the other ones in one of two words of every fourth clip.
+        # Plain models make an error in one of two words, the others only in every fourth clip.
         return [Count(2, 1 if not model.augmented or int(e.id) % 4 == 0 else 0) for e in examples]
 
     models: list[int] = []
@@ -100,7 +100,7 @@ def test_each_accent_is_judged_by_models_that_never_heard_it(corpus: Corpus) -> 
     rows = found.rows()
     assert [row["unseen accent"] for row in rows] == ["a", "b", "c", "all"]
     assert [row["speakers"] for row in rows] == [4, 4, 4, 12]
-    # The other models err for one speaker in four alone: without that one, the change is -50 points.
+    # The other models make errors for only one speaker in four: without that one, the change is -50 points.
     first = found.accents["a"]
     assert first.by_speaker
     assert first.by_speaker.change.low_percent == -50 < first.by_clip.change.low_percent
@@ -108,7 +108,7 @@ def test_each_accent_is_judged_by_models_that_never_heard_it(corpus: Corpus) -> 
     assert rows[0]["clips"] == first.clips == len([clip for clip in corpus.clips if clip.accent == "a" and clip.text])
 
 
-def test_one_speaker_makes_no_interval_over_speakers(corpus: Corpus, tmp_path: Path) -> None:
+def test_one_speaker_gives_no_interval_over_speakers(corpus: Corpus, tmp_path: Path) -> None:
     clips = [replace(clip, speaker=clip.accent or "someone") for clip in corpus.clips]
     one_each = subset(corpus, clips, tmp_path / "corpus")
     found = unseen_accent(one_each, train, lambda model, examples: [Count(2, 1) for _ in examples])
@@ -121,8 +121,8 @@ def test_one_accent_cannot_be_left_out(corpus: Corpus) -> None:
         unseen_accent(corpus, train, lambda model, examples: [], column="age")
 
 
-def test_a_paired_difference_is_surer_than_its_parts() -> None:
-    # Hard utterances are hard for both; the other model makes one error less in each of them.
+def test_paired_difference_has_a_narrower_interval_than_its_parts() -> None:
+    # Hard utterances are hard for both models; the other one makes one error fewer in each.
     plain = [Count(10, 6 if n % 2 else 1) for n in range(100)]
     other = [Count(10, 5 if n % 2 else 0) for n in range(100)]
     found = compare(plain, other)
@@ -144,7 +144,7 @@ def test_an_interval_over_speakers_is_wider_where_they_differ() -> None:
     )
 
 
-def test_an_interval_holds_the_true_rate_about_19_times_of_20() -> None:
+def test_interval_contains_the_true_rate_in_about_19_of_20_cases() -> None:
     rng = np.random.default_rng(1)
     held = 0
     for _ in range(100):
@@ -163,7 +163,7 @@ def test_arms_are_judged_on_the_same_utterances(other: list[Count]) -> None:
 def test_robustness_trains_on_train_and_judges_test_under_each_condition(corpus: Corpus) -> None:
     def evaluate(model: Model, examples: Sequence[Example]) -> list[Count]:
         assert all(corpus.clips[int(example.id)].split == "test" for example in examples)
-        # A plain model misses whatever is not as long as it was, or is noisy.
+        # A plain model fails on clips with a changed length or with noise.
         hurt = [len(e.audio) != SAMPLE_RATE // 2 or np.abs(e.audio).min() > 0 for e in examples]
         return [Count(2, 2 * int(h and not (model.augmented and model.seed > 1))) for h in hurt]
 
@@ -180,7 +180,7 @@ def test_robustness_trains_on_train_and_judges_test_under_each_condition(corpus:
 
 @pytest.mark.parametrize("snr_db", [20, 0])
 @pytest.mark.parametrize("kind", ["noise", "babble"])
-def test_a_condition_is_what_it_says(corpus: Corpus, snr_db: float, kind: str) -> None:
+def test_condition_has_the_stated_snr(corpus: Corpus, snr_db: float, kind: str) -> None:
     augment, babble_db = (f"noise:1:{snr_db}..{snr_db}", None) if kind == "noise" else ("", snr_db)
     condition = Condition(kind, augment, babble_db)
     clips = corpus.clips[:8]
@@ -191,7 +191,7 @@ def test_a_condition_is_what_it_says(corpus: Corpus, snr_db: float, kind: str) -
         assert 20 * np.log10(rms(clean) / rms(example.audio - clean)) == pytest.approx(snr_db, abs=0.5)
 
 
-def test_babble_is_of_other_clips_that_say_something_else(tmp_path: Path) -> None:
+def test_babble_consists_of_other_clips_with_other_text(tmp_path: Path) -> None:
     with Writer(tmp_path) as writer:
         for n, text in enumerate(["one", "one", "two"]):
             audio = np.full(100, 100 * (n + 1) * (-1) ** n, np.int16)

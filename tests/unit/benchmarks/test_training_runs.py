@@ -1,4 +1,4 @@
-"""The proofs about training with real runs, of a few steps each, on a language of noises."""
+"""The training experiments with real runs of a few steps each, on synthetic sounds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trainer.evaluation.recogniser import load
 from trainer.examples import SAMPLE_RATE
 from trainer.training.clip_source import example_of
 
-#: Each trains for some steps, on a busy machine.
+#: Each trains for some steps, on a possibly busy machine.
 pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("one_thread")]
 
 
@@ -49,7 +49,7 @@ def test_a_subset_has_the_audio_of_the_whole(corpus: Corpus, tmp_path: Path) -> 
     assert some.about["sources"] == corpus.about["sources"]
 
 
-def test_an_arm_is_a_run_of_train_in_its_words_on_its_clips_alone(corpus: Corpus, model: str, tmp_path: Path) -> None:
+def test_arm_is_a_run_of_train_with_its_options_and_clips(corpus: Corpus, model: str, tmp_path: Path) -> None:
     trained = Trained(corpus, model, tmp_path, steps=2)
     clips = corpus.clips[:40]
     one = trained.train(clips, Arm(balance="accent:3", augment="gain:0.5"), seed=7)
@@ -62,7 +62,7 @@ def test_an_arm_is_a_run_of_train_in_its_words_on_its_clips_alone(corpus: Corpus
     assert load(str(one)).declared_s == 7.0
 
 
-def test_regularisation_is_told_by_what_each_run_measured(corpus: Corpus, model: str, tmp_path: Path) -> None:
+def test_regularisation_rows_come_from_each_runs_measurements(corpus: Corpus, model: str, tmp_path: Path) -> None:
     runs = {name: RUNS[name] for name in (NONE, "all")}
     found = regularisation(corpus, model, tmp_path / "runs", runs, steps=2, measure_every=2, seeds=(1, 2))
     assert list(found) == list(runs)
@@ -83,14 +83,14 @@ def test_regularisation_is_told_by_what_each_run_measured(corpus: Corpus, model:
 
 
 @pytest.mark.parametrize("proof", [proofs.digits, proofs.resume, proofs.accents, proofs.disturbed, proofs.few_clips])
-def test_in_haste_or_without_a_release_there_is_nothing_to_tell(proof: object, tmp_path: Path) -> None:
+def test_measures_are_empty_with_quick_or_without_a_release(proof: object, tmp_path: Path) -> None:
     assert callable(proof)
     for digits, quick in ((None, False), (tmp_path, True)):
         found = proof(argparse.Namespace(digits=digits, quick=quick, model="demo/model"))
         assert (found.rows, found.figures) == ([], {})
 
 
-def test_a_release_is_prepared_whole_and_its_hours_are_those_of_its_clips(tmp_path: Path) -> None:
+def test_release_is_prepared_completely_and_hours_match_its_clips(tmp_path: Path) -> None:
     durations_s = preparing.release(tmp_path / "release", 3)
     hours = sum(durations_s.values()) / 3600
     ours = next(way for way in preparing.ways() if way.name == preparing.OURS and way.processes == 1)

@@ -16,7 +16,7 @@ def _tally(*words: tuple[str, float, float]) -> tuple[Tally, Example]:
     return Tally(), Example(np.zeros(16000, np.float32), "en", tuple(TimedWord(*word) for word in words))
 
 
-def test_only_words_that_are_right_have_times() -> None:
+def test_only_correct_words_have_times() -> None:
     tally, example = _tally(("The", 0.0, 0.2), ("mayor", 0.2, 0.6))
     tally.add(example, [Timed("the", 0.1, 0.2), Timed("player", 5.0, 9.0)])
     assert tally.starts_s == pytest.approx([0.1])
@@ -26,7 +26,7 @@ def test_only_words_that_are_right_have_times() -> None:
     assert row["off by, median s"] == pytest.approx(0.05)
 
 
-def test_where_nothing_is_written_all_words_are_wrong() -> None:
+def test_empty_text_makes_all_words_wrong() -> None:
     tally, example = _tally(("The", 0.0, 0.2))
     tally.add(example, [])
     assert (tally.words, tally.errors) == (1, 1)
@@ -46,7 +46,7 @@ def test_a_word_lies_between_its_timestamps() -> None:
     ]
 
 
-def test_both_ways_answer_for_every_example() -> None:
+def test_both_methods_give_a_result_for_every_example() -> None:
     model, examples = load("demo/model", device="cpu"), exam.windows("en", 3, None)
     attention, tally = Tally(), Tally()
     found = list(by_attention(model, examples, attention))

@@ -19,13 +19,13 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copy(tiny_checkpoint: Path, tmp_path: Path) -> Path:
-    """The tiny checkpoint, to be changed or spoilt."""
+    """A copy of the tiny checkpoint, which tests may modify."""
     return Path(shutil.copytree(tiny_checkpoint, tmp_path / "models" / "tiny"))
 
 
 @pytest.fixture(scope="session")
 def openai_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """`openai_checkpoint(large=False)`: random weights behind OpenAI's tokenizer, as tiny or as large-v3 has it."""
+    """`openai_checkpoint(large=False)`: random weights with OpenAI's tokenizer, of tiny or of large-v3."""
     from tests.whispers import OPENAI, like_openai
 
     if OPENAI is None:

@@ -1,4 +1,4 @@
-"""Audio in which nobody speaks, and random weights hear something all the same."""
+"""Noise, from which models with random weights decode some text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the seam share: who listens to it, and outcomes to hand to it."""
+"""Helpers for tests of the seam: a driver that feeds it, and outcomes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from wire.captions import latest_revisions
 from wire.messages import Caption, Content, Word
 
 CHUNK_S, LEAD_S = 5.0, 1.0
-#: The same examples at every run: what random ones find is put right and goes among the tests by name.
+#: The same examples in every run; failures found with random ones get tests of their own.
 EXAMPLES = settings(max_examples=100, derandomize=True)
 
 STATION, JOB, MICROPHONE = Policy("stations/demo"), Policy("jobs/1"), Policy("microphones/1")
 
 
 class SeamDriver:
-    """Hands outcomes to the seam and keeps what is shown, checking what must hold at every step."""
+    """Feeds outcomes to the seam and collects its captions, checking invariants at every step."""
 
     def __init__(self, policy: Policy = STATION) -> None:
         self.policy = policy
@@ -74,13 +74,13 @@ class SeamDriver:
 def part(
     words: Iterable[Word], language: str = "sv", p: float | None = None, *, doubtful: bool = False, **others: Reading
 ) -> Part:
-    """Words of a part, in a language that was given, or that is likely so far; in others, too, if it is in doubt."""
+    """A part with words in a language, given or with probability `p`; `others` are readings in other languages."""
     own = {language: Reading(tuple(words), language, doubtful)}
     return Part.of(own | others, {} if p is None else {language: p, "en" if language == "sv" else "sv": 1 - p})
 
 
 def outcome(seq: int, words: Iterable[Word] = (), *, doubtful: bool = False, **changes: object) -> Outcome:
-    """Of a chunk that was heard with a second of overlap at either end; nobody knows its language."""
+    """The outcome of a chunk with a second of overlap at either end, without language probabilities."""
     plain = Outcome(
         epoch=1,
         seq=seq,
@@ -95,12 +95,12 @@ def outcome(seq: int, words: Iterable[Word] = (), *, doubtful: bool = False, **c
 
 
 def word(text: str, start_s: float, end_s: float | None = None) -> Word:
-    """A word of 0.3 s, or one that ends where it is told."""
+    """A word of 0.3 s, or until `end_s`."""
     return Word(text, start_s, start_s + 0.3 if end_s is None else end_s)
 
 
 def words_of(outcome: Outcome) -> list[Word]:
-    """What is likeliest to have been heard."""
+    """The words of the likeliest readings."""
     return [word for part in outcome.parts for word in part.likeliest.words]
 
 
@@ -124,12 +124,12 @@ def again(chunks: Sequence[Outcome], epoch: int = 2, after_s: float = 100.0) -> 
 
 
 def lost(seq: int, reason: str = "shed", **changes: object) -> Outcome:
-    """A chunk that nobody transcribed."""
+    """A chunk that was not transcribed."""
     return outcome(seq, content=Content.GAP, reason=reason, lead_s=0.0, **changes)
 
 
 def spoken(seq: int, english: float, n_words: int = 6, **changes: object) -> Outcome:
-    """A chunk of half-second words that are heard in English, in Swedish, or, where it is in doubt, in both."""
+    """A chunk of half-second words in English, in Swedish, or, if the language is in doubt, in both."""
     likely = {"sv": 1.0 - english, "en": english}
     starts_s = [seq * CHUNK_S + 0.5 + 0.6 * n for n in range(n_words)]
     readings = {
@@ -140,7 +140,7 @@ def spoken(seq: int, english: float, n_words: int = 6, **changes: object) -> Out
 
 
 def in_parts(seq: int, *parts: tuple[str, float, int]) -> Outcome:
-    """A chunk of parts, each certainly in a language, from a second of the chunk on, with so many half-second words."""
+    """A chunk of parts: (certain language, beginning within the chunk in seconds, number of half-second words)."""
     told = []
     for code, at_s, n_words in parts:
         starts_s = [seq * CHUNK_S + at_s + 0.6 * n for n in range(n_words)]

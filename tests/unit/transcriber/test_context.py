@@ -1,4 +1,4 @@
-"""Prompts: what goes into them, in which order, how much of it, and what never does."""
+"""Prompts: their content, order and length."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def written(prompt: Prompt, positions: int = 448) -> str:
     return spelt(prompt_tokens(prompt, encode, PREVIOUS, END, positions))
 
 
-def test_hot_words_come_before_what_was_said() -> None:
+def test_hot_words_precede_previous_text() -> None:
     assert written(Prompt(("Bodil", "Umeå"), "Här är Ekot.")) == " Bodil, Umeå Här är Ekot."
     assert written(Prompt((), "Här är Ekot.")) == " Här är Ekot."
     assert written(Prompt(("Bodil",))) == " Bodil"
 
 
-def test_nothing_is_no_prompt() -> None:
+def test_empty_prompt_has_no_tokens() -> None:
     assert prompt_tokens(Prompt(), encode, PREVIOUS, END, 448) == []
     assert prompt_tokens(Prompt(("|",)), lambda text: [END], PREVIOUS, END, 448) == []
 
 
-def test_hot_words_are_dropped_whole_and_of_what_was_said_the_end_is_kept() -> None:
+def test_hot_words_are_dropped_whole_and_previous_text_is_cut_at_its_beginning() -> None:
     assert written(Prompt(("abc", "def", "ghi")), 26) == " abc, def"
     assert written(Prompt(("abc",), "0123456789"), 26) == " abc23456789"
     assert written(Prompt(("abc" * 3,), "0123456789"), 22) == " abcabcabc"
@@ -56,11 +56,11 @@ def test_a_prompt_fills_at_most_half_of_the_decoder_with_text(words: list[str], 
     ("trained", "allowed"),
     [(True, Prompt(("a",), "b")), (None, Prompt(("a",))), (False, Prompt())],
 )
-def test_a_model_gets_what_it_was_trained_with(trained: bool | None, allowed: Prompt) -> None:
+def test_prompt_is_limited_to_what_the_model_supports(trained: bool | None, allowed: Prompt) -> None:
     assert Prompt(("a",), "b").allowed(trained) == allowed
 
 
-# --- what was said before ----------------------------------------------------------------------------
+# --- previous text -----------------------------------------------------------------------------------
 
 
 def caption(end_s: float, text: str, **changes: object) -> Caption:
@@ -68,7 +68,7 @@ def caption(end_s: float, text: str, **changes: object) -> Caption:
     return Caption("stations/x", int(end_s), 0, end_s - 2, end_s, text, **values)  # type: ignore[arg-type]
 
 
-def test_final_captions_before_the_utterance_are_what_was_said() -> None:
+def test_previous_text_is_of_final_captions_before_the_utterance() -> None:
     log = [
         caption(90, "Tidigare."),
         caption(92, "ett", final=False),
@@ -88,7 +88,7 @@ def test_final_captions_before_the_utterance_are_what_was_said() -> None:
         caption(60, "För länge sedan."),
     ],
 )
-def test_it_does_not_reach_over_a_gap_another_language_or_a_long_pause(border: Caption) -> None:
+def test_previous_text_stops_at_a_gap_another_language_or_a_long_pause(border: Caption) -> None:
     assert previous_text([caption(58, "Först."), border, caption(92, "Sist.")], 95) == "Sist."
     assert previous_text([caption(58, "Först."), border], 95, "sv") == ""
 

@@ -1,4 +1,4 @@
-"""Dynamic time warping against the textbook's table, and token times from made-up attention."""
+"""Dynamic time warping compared with the textbook algorithm, and word times from synthetic attention."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def path_cost(costs: NDArray[np.float64], first: NDArray[np.int64]) -> float:
     ends = [*first[1:], costs.shape[1] - 1]
     total = 0.0
     for token, (start, end) in enumerate(zip(first, ends, strict=True)):
-        # A token may share its last frame with the next one's first, or leave it alone.
+        # A token may share its last frame with the first one of the next token, or not.
         shared = costs[token, start : end + 1].sum()
         apart = costs[token, start:end].sum() if end > start else np.inf
         total += shared if token == len(first) - 1 else min(shared, apart)
@@ -68,7 +68,7 @@ def test_word_times_follow_the_attention_and_leave_pauses_out(heads: int) -> Non
         assert end_s == pytest.approx(true_end_s, abs=0.1)
 
 
-def test_a_word_that_is_looked_for_in_the_pause_before_it_is_where_it_is_looked_at_most() -> None:
+def test_word_with_attention_in_the_pause_before_it_is_placed_at_the_strongest_attention() -> None:
     attention = np.full((1, 3, 350), 1e-4, dtype=np.float32)
     attention[0, 0, 0:100] = 0.2
     attention[0, 0, 100:125] = 1.0
@@ -78,7 +78,7 @@ def test_a_word_that_is_looked_for_in_the_pause_before_it_is_where_it_is_looked_
     assert second == pytest.approx((2.5, 3.0), abs=0.06)
 
 
-def test_attention_to_padding_counts_for_nothing() -> None:
+def test_attention_to_padding_is_ignored() -> None:
     attention = np.zeros((1, 3, 350), dtype=np.float32)
     attention[0, 0, 10:20] = 0.1
     attention[0, 1, 40:50] = 0.1
@@ -105,8 +105,8 @@ def test_alignment_heads_are_those_of_the_checkpoint() -> None:
     assert alignment_heads(object(), layers=1, heads=1) == [(0, 0)]
 
 
-def test_the_filter_has_the_median_whatever_the_order() -> None:
-    """What puts all zeros and ones in order puts everything in order (Knuth, volume 3, 5.3.4)."""
+def test_median_filter_is_correct_for_every_order() -> None:
+    """A network that sorts all sequences of zeros and ones sorts everything (Knuth, volume 3, 5.3.4)."""
     every = np.array(list(itertools.product((0.0, 1.0), repeat=_MEDIAN_WIDTH)), np.float32)[None]
     assert (_median(every)[0, :, _MEDIAN_WIDTH // 2] == np.median(every[0], axis=-1)).all()
     weights = np.random.default_rng(1).random((2, 3, 20), np.float32)

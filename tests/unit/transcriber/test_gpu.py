@@ -1,4 +1,4 @@
-"""The engine with its model on a GPU that is none (`tests.fake_gpu`): it writes there what it writes on a CPU."""
+"""The engine on a simulated GPU (`tests.fake_gpu`): results are the same as on a CPU."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from transcriber.transformers_engine import TransformersEngine
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-#: Everything is tried again, and what a search finds is taken.
+#: Every text is decoded again, and every result of a search is used.
 ALWAYS = SecondTry(below=0.0, beams=2, above=-99.0)
 
 
@@ -29,7 +29,7 @@ def _engine(folder: Path, device: str, dtype: str) -> TransformersEngine:
 
 
 def _utterances() -> list[Utterance]:
-    """Of a language that is known, and of one that is not and may turn; behind prompts of several lengths."""
+    """With a given language, and with one to detect, which may turn; with prompts of several lengths."""
     rng, found = np.random.default_rng(1), []
     for language, prompt in (("sv", NO_PROMPT), (None, Prompt(("Umeå",))), (None, NO_PROMPT), ("en", Prompt(("Lo",)))):
         spoken = [rng.normal(0, loud, 6_400).astype(np.float32) for loud in (0.1, 0.0001, 0.2)]
@@ -42,7 +42,7 @@ def _same(one: Recognition, other: Recognition) -> bool:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-def test_a_gpu_hears_what_a_cpu_hears(tiny_checkpoint: Path, dtype: str) -> None:
+def test_gpu_gives_the_same_result_as_cpu(tiny_checkpoint: Path, dtype: str) -> None:
     expected = _engine(tiny_checkpoint, "cpu", dtype).transcribe(_utterances())
     assert any(len(one.hypotheses) > 1 for one in expected), "no language is in doubt: it is not decoded twice"
     with fake_gpu():
@@ -52,7 +52,7 @@ def test_a_gpu_hears_what_a_cpu_hears(tiny_checkpoint: Path, dtype: str) -> None
     assert [_same(*pair) for pair in zip(found, expected, strict=True)] == [True] * len(expected)
 
 
-def test_a_model_leaves_the_gpu_and_comes_back(tiny_checkpoint: Path) -> None:
+def test_model_is_offloaded_and_restored(tiny_checkpoint: Path) -> None:
     [utterance, *_] = _utterances()
     with fake_gpu():
         engine = _engine(tiny_checkpoint, "cuda:0", "auto")
@@ -64,7 +64,7 @@ def test_a_model_leaves_the_gpu_and_comes_back(tiny_checkpoint: Path) -> None:
 
 
 def test_tokens_on_the_wrong_device_are_noticed(tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That the tests above would fail."""
+    """So the tests above can fail."""
     padded = greedy._padded
     monkeypatch.setattr(greedy, "_padded", lambda rows, padding, _: padded(rows, padding, torch.device("cpu")))
     with fake_gpu(), pytest.raises(RuntimeError, match="all tensors to be on the same device"):

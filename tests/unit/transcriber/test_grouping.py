@@ -1,4 +1,4 @@
-"""Chunks that are heard at once: which they are, and what each of them is given back."""
+"""Chunks that are decoded together: how they are grouped, and how words are distributed to them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def seqs(groups: list[list[Delivery]]) -> list[list[int]]:
         (30.0, [[0, 1, 2, 3, 4, 5]]),
     ],
 )
-def test_as_many_are_heard_at_once_as_the_model_hears(context_s: float, expected: list[list[int]]) -> None:
+def test_groups_fill_the_context(context_s: float, expected: list[list[int]]) -> None:
     assert seqs(grouping.group_chunks(delivered(*chunks("jobs/1", PCM)), context_s)) == expected
 
 
@@ -55,25 +55,25 @@ def test_as_many_are_heard_at_once_as_the_model_hears(context_s: float, expected
         {"skipped_samples": 100},
     ],
 )
-def test_what_does_not_go_on_where_the_one_before_ended_is_heard_by_itself(change: dict[str, object]) -> None:
+def test_chunk_that_does_not_continue_the_previous_one_begins_a_group(change: dict[str, object]) -> None:
     first, second, third = chunks("jobs/1", PCM)[:3]
     second = dataclasses.replace(second, **change)  # type: ignore[arg-type]
     third = dataclasses.replace(third, **{name: value for name, value in change.items() if name != "skipped_samples"})  # type: ignore[arg-type]
     assert seqs(grouping.group_chunks(delivered(first, second, third), 30.0)) == [[0], [1, 2]]
 
 
-def test_one_that_is_not_whole_yet_is_heard_by_itself() -> None:
+def test_partial_chunk_is_not_grouped() -> None:
     first, second, third = chunks("jobs/1", PCM)[:3]
     second = dataclasses.replace(second, partial=True)
     assert seqs(grouping.group_chunks(delivered(first, second, third), 30.0)) == [[0], [1], [2]]
 
 
-def test_a_chunk_that_is_missing_parts_a_run() -> None:
+def test_missing_chunk_splits_a_group() -> None:
     first, _, third, fourth = chunks("jobs/1", PCM)[:4]
     assert seqs(grouping.group_chunks(delivered(first, third, fourth), 30.0)) == [[0], [2, 3]]
 
 
-def test_as_one_they_have_all_of_their_audio_once() -> None:
+def test_merged_chunk_has_all_audio_once() -> None:
     several = chunks("jobs/1", PCM)[2:5]
     whole = grouping.merge(several)
     assert whole.heard == PCM[samples(9.0) * SAMPLE_BYTES : samples(25.0) * SAMPLE_BYTES]
@@ -82,7 +82,7 @@ def test_as_one_they_have_all_of_their_audio_once() -> None:
     assert grouping.merge(chunks("jobs/1", PCM)).last
 
 
-def test_what_is_no_speech_at_the_beginning_stays_unheard() -> None:
+def test_skipped_audio_at_the_beginning_stays_skipped() -> None:
     several = chunks("jobs/1", PCM)[2:4]
     several[0] = dataclasses.replace(several[0], skipped_samples=samples(2.0))
     whole = grouping.merge(several)
@@ -95,7 +95,7 @@ def hypothesis(*words: Word, **values: object) -> Recognition:
 
 
 def spoken(*stretches: tuple[float, float]) -> Chunk:
-    """Five chunks as one, with noise in some stretches and next to nothing elsewhere."""
+    """Five merged chunks, with noise in some stretches and near silence elsewhere."""
     rng = np.random.default_rng(1)
     audio = np.full(samples(25.0), 20.0)
     for start_s, end_s in stretches:
@@ -105,30 +105,30 @@ def spoken(*stretches: tuple[float, float]) -> Chunk:
 
 
 def talk(*stretches: tuple[float, float]) -> list[Word]:
-    """A word every half second, none of them twice."""
+    """A word every half second, all of them different."""
     begins_s = [float(at_s) for start, end in stretches for at_s in np.arange(start, end, 0.5)]
     return [word(f"w{at_s:g}", at_s, at_s + 0.4) for at_s in begins_s]
 
 
-def test_a_window_is_trusted_whose_words_reach_over_all_that_sounds() -> None:
+def test_window_whose_words_cover_all_sound_is_reliable() -> None:
     assert grouping.is_reliable(spoken((1, 6), (12, 20)), [hypothesis(*talk((1, 6), (12, 20)))])
 
 
 @pytest.mark.parametrize("heard", [[(1, 6)], [(12, 20)], [(1, 6), (12, 14), (16, 20)], []])
-def test_a_window_that_leaves_out_what_sounds_is_not(heard: list[tuple[float, float]]) -> None:
+def test_window_with_uncovered_sound_is_unreliable(heard: list[tuple[float, float]]) -> None:
     assert not grouping.is_reliable(spoken((1, 6), (12, 20)), [hypothesis(*talk(*heard))])
 
 
-def test_a_word_that_is_taken_to_last_for_seconds_hides_nothing() -> None:
+def test_overlong_word_does_not_cover_sound() -> None:
     heard = [*talk((1, 6), (12, 17)), word("counties.", 17, 20)]
     assert not grouping.is_reliable(spoken((1, 6), (12, 20)), [hypothesis(*heard)])
 
 
-def test_a_window_that_is_not_believed_is_not_trusted() -> None:
+def test_window_with_rejected_text_is_unreliable() -> None:
     assert not grouping.is_reliable(spoken((1, 6)), [hypothesis(word("a", 1, 6), truncated=True)])
 
 
-def test_every_word_is_given_to_the_chunk_in_which_its_middle_lies_and_to_one_whose_lead_has_it() -> None:
+def test_word_is_assigned_by_its_middle_to_a_chunk_and_to_the_lead_of_the_next() -> None:
     several = chunks("jobs/1", PCM)[1:4]
     heard = [word("lead", 4.2, 4.8), word("a", 6), word("border", 9.8, 10.3), word("b", 12), word("c", 14.5, 14.9)]
     outcomes = apart(several, *heard)
@@ -139,18 +139,18 @@ def test_every_word_is_given_to_the_chunk_in_which_its_middle_lies_and_to_one_wh
     assert {(each.lead_s, each.tail_s) for each in outcomes} == {(1.0, 1.0)}, "as if each had been heard alone"
 
 
-def test_words_whose_times_are_off_keep_their_order_across_a_border() -> None:
+def test_words_with_wrong_times_keep_their_order_across_a_border() -> None:
     heard = [word("planerar", 9.2, 9.7), word("att", 9.75, 10.32), word("bygga", 9.75, 10.22), word("en", 10.27)]
     outcomes = apart(chunks("jobs/1", PCM)[:3], *heard)
     assert SeamDriver().feed(*outcomes, outcome(3, last=True)).words == ["planerar", "att", "bygga", "en"]
 
 
-def test_one_by_itself_is_as_it_always_was() -> None:
+def test_single_chunk_is_unchanged() -> None:
     [only] = apart(chunks("jobs/1", PCM)[1:2], word("a", 6))
     assert (only.lead_s, only.tail_s, only.window) == (1.0, 1.0, "")
 
 
-def test_the_same_word_on_both_sides_of_a_border_is_said_twice_by_who_heard_both() -> None:
+def test_equal_words_on_both_sides_of_a_border_are_kept_in_one_window() -> None:
     said = [
         outcome(0, [word("nej,", 4.6, 4.9)], window="0-1"),
         outcome(1, [word("nej,", 4.6, 4.9), word("nej,", 5.05, 5.4), word("inte", 6.0)], window="0-1"),
@@ -158,8 +158,8 @@ def test_the_same_word_on_both_sides_of_a_border_is_said_twice_by_who_heard_both
     assert SeamDriver().feed(*said, outcome(2, last=True)).words == ["nej,", "nej,", "inte"]
 
 
-def test_who_comes_between_two_that_were_heard_at_once_changes_nothing_behind_it() -> None:
-    """The second was taken over by another worker, which heard it alone, and was faster."""
+def test_result_of_another_worker_within_a_window_changes_nothing_after_it() -> None:
+    """The second chunk was taken over by a faster worker, which decoded it alone."""
     both = [
         outcome(0, [word("Ett", 4.1, 4.4), word("två", 4.7, 5.2)], window="0-1"),
         outcome(1, [word("Ett", 4.1, 4.4), word("två", 4.7, 5.2), word("tre", 6.0)], window="0-1"),
@@ -169,7 +169,7 @@ def test_who_comes_between_two_that_were_heard_at_once_changes_nothing_behind_it
         assert SeamDriver().feed(*order, outcome(2, last=True)).words == ["Ett", "två", "tre"]
 
 
-def test_any_cut_of_one_hearing_comes_out_as_it_was_heard() -> None:
+def test_window_is_restored_from_any_split() -> None:
     rng = random.Random(1)
     for _ in range(50):
         at_s, heard = 0.1, []
@@ -180,8 +180,8 @@ def test_any_cut_of_one_hearing_comes_out_as_it_was_heard() -> None:
 
 
 @pytest.mark.parametrize("lead_s", [1.0, 2.0])
-def test_whoever_heard_a_chunk_together_with_whatever_others_no_word_is_lost_or_comes_twice(lead_s: float) -> None:
-    """Of a worker that was slow another takes chunks over; a recording that is decoded anew has some of them twice."""
+def test_no_word_is_lost_or_doubled_however_chunks_were_grouped(lead_s: float) -> None:
+    """Another worker may take over chunks of a slow one; a recording that is decoded again has some of them twice."""
     rng = random.Random(1)
     for _ in range(60):
         spoken, at_s = [], 0.1
@@ -194,16 +194,16 @@ def test_whoever_heard_a_chunk_together_with_whatever_others_no_word_is_lost_or_
         assert SeamDriver(JOB).feed(*outcomes).words == [f"w{number}" for number, _, _ in spoken]
 
 
-def test_behind_a_chunk_that_was_lost_the_words_in_the_lead_count() -> None:
+def test_words_in_the_lead_are_used_after_a_lost_chunk() -> None:
     first, _, third = apart(chunks("jobs/1", PCM)[:3], word("a", 3), word("b", 6), word("c", 9.8, 10.1), word("d", 12))
     assert SeamDriver().feed(first, lost(1), third, outcome(3, last=True)).words == ["a", "c", "d"]
 
 
-def test_where_the_language_turns_in_a_window_it_is_no_matter_of_votes_in_any_of_its_chunks() -> None:
+def test_window_with_a_turn_is_not_subject_to_votes_in_any_chunk() -> None:
     parts = []
     for code, begin_s, end_s in (("sv", 0, 20), ("en", 20, 30)):
         starts_s = [begin_s + 0.5 * n for n in range(2 * (end_s - begin_s))]
-        # Neither is out of the question, so that all of it was heard in both.
+        # Both languages are candidates, so all of it was decoded in both.
         words = {c: [Word(f"{c}{at_s}", at_s, at_s + 0.4, 0.9) for at_s in starts_s] for c in ("en", "sv")}
         heard = {c: Reading(tuple(words[c]), c) for c in sorted(words, key=lambda c: c != code)}
         parts.append(Part(heard, {c: 0.9 if c == code else 0.1 for c in heard}))
@@ -213,7 +213,7 @@ def test_where_the_language_turns_in_a_window_it_is_no_matter_of_votes_in_any_of
 
 
 def heard_by_some(several: list[Chunk], worker: str, rng: random.Random) -> list[Outcome]:
-    """What a worker hears of chunks, in windows of any length."""
+    """A worker's outcomes of chunks, in windows of any length."""
     edges = [0, *sorted(rng.sample(range(1, 6), rng.randint(0, 5))), 6]
     outcomes: list[Outcome] = []
     for begin, end in itertools.pairwise(edges):

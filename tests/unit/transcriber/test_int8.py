@@ -1,4 +1,4 @@
-"""Matrices in 8 bits: close to what they stand for, and the same for a row whatever stands beside it."""
+"""int8 quantization: close to float32, and independent of other rows."""
 
 from __future__ import annotations
 
@@ -45,25 +45,25 @@ def test_sums_do_not_saturate_on_cpus_without_vnni() -> None:
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
 
 
-def test_no_positions_are_none() -> None:
+def test_empty_input_gives_empty_output() -> None:
     assert Int8Linear(torch.nn.Linear(8, 4))(torch.zeros(0, 8)).shape == (0, 4)
 
 
-def test_a_position_does_not_depend_on_what_stands_beside_it() -> None:
+def test_position_does_not_depend_on_others() -> None:
     torch.manual_seed(0)
     linear, inputs = Int8Linear(torch.nn.Linear(64, 64)), torch.randn(4, 64)
     loud = torch.cat([inputs, 1000 * torch.randn(4, 64)])
     assert torch.equal(linear(loud)[:4], linear(inputs))
 
 
-def test_silence_and_rows_of_zeros_are_no_trouble() -> None:
+def test_zero_inputs_and_zero_weights_are_handled() -> None:
     plain = torch.nn.Linear(8, 4)
     torch.nn.init.zeros_(plain.weight)
     assert torch.equal(Int8Linear(plain)(torch.randn(2, 8)), plain.bias.expand(2, 4))
     assert torch.allclose(Int8Linear(torch.nn.Linear(8, 4, bias=False))(torch.zeros(2, 8)), torch.zeros(2, 4))
 
 
-def test_an_engine_in_8_bits_hears_the_same_alone_and_in_a_batch(tiny_checkpoint: Path) -> None:
+def test_int8_engine_gives_the_same_text_alone_and_in_a_batch(tiny_checkpoint: Path) -> None:
     model = load(str(tiny_checkpoint), device="cpu", dtype="int8")
     assert sum(isinstance(each, Int8Linear) for each in model.whisper.modules()) > 10
     assert not any(isinstance(each, torch.nn.Linear) for each in model.whisper.modules())
@@ -75,19 +75,19 @@ def test_an_engine_in_8_bits_hears_the_same_alone_and_in_a_batch(tiny_checkpoint
         assert [word.text for word in alone.likeliest.words] == [word.text for word in heard.likeliest.words]
 
 
-def test_a_search_by_beams_works_on_it_too(tiny_checkpoint: Path) -> None:
-    """It is transformers' own, and random weights are always in doubt."""
+def test_beam_search_works_in_int8(tiny_checkpoint: Path) -> None:
+    """It uses transformers' implementation; with random weights, every text is in doubt."""
     model = load(str(tiny_checkpoint), device="cpu", dtype="int8")
     (heard,) = TransformersEngine(model, second_try=SecondTry(beams=2)).transcribe([Utterance(noise(0.3), "sv")])
     assert heard.likeliest.tokens
 
 
-def test_it_is_for_a_cpu(tiny_checkpoint: Path) -> None:
+def test_int8_is_refused_on_other_devices(tiny_checkpoint: Path) -> None:
     with pytest.raises(ModelError, match="DTYPE=int8 runs only on a CPU, not on meta"):
         load(str(tiny_checkpoint), device="meta", dtype="int8")
 
 
-def test_a_torch_without_such_products_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_int8_products_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def lacking(*_: object) -> None:
         raise AttributeError("'_OpNamespace' 'onednn' object has no attribute 'qlinear_prepack'")
 

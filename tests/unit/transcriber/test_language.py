@@ -1,4 +1,4 @@
-"""Votes on a source's language: steady, and yet not stubborn."""
+"""Votes on a source's language: stable, but able to change."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def after(*votes: dict[str, float], speech_s: float = 4.0) -> Votes:
     return result
 
 
-def test_the_first_vote_decides() -> None:
+def test_first_vote_sets_the_language() -> None:
     assert after(SV).language == "sv"
     assert after({"fi": 0.4, "et": 0.35, "sv": 0.25}).language == "fi"
     assert after(EN, speech_s=0.3).language == "en", "however short it is"
 
 
-def test_one_vote_turns_nothing_however_sure_it_is() -> None:
+def test_one_vote_never_changes_the_language() -> None:
     assert after(SV, SV, SV, {"sv": 0.0, "en": 1.0}).language == "sv"
     assert after(SV, SV, EN, SV, EN, SV).language == "sv"
     assert after(SV, SV, {"sv": 0.0, "en": 1.0}, speech_s=25.0).language == "sv", "however long it is"
@@ -34,40 +34,40 @@ def test_one_vote_turns_nothing_however_sure_it_is() -> None:
     assert after(*[sure] * 8, {"en": 1.0}).language == "sv", "where the other one is too unlikely to be named"
 
 
-def test_a_new_programme_is_followed_within_three_chunks() -> None:
+def test_new_programme_changes_the_language_within_three_chunks() -> None:
     assert after(*[SV] * 50, EN, EN).language == "en"
     unsure = {"sv": 0.3, "en": 0.7}
     assert after(*[SV] * 50, unsure, unsure, unsure).language == "en"
 
 
-def test_doubt_keeps_what_there_is() -> None:
+def test_doubtful_chunks_do_not_change_the_language() -> None:
     doubt = {"sv": 0.45, "en": 0.55}
     assert after(SV, *[doubt] * 20).language == "sv"
 
 
-def test_a_word_or_two_of_another_language_turn_nothing_in_however_many_chunks_they_lie() -> None:
+def test_few_words_of_another_language_do_not_change_the_language_in_any_number_of_chunks() -> None:
     votes = after(*[SV] * 50)
     for speech_s in (0.9, 0.3, 0.4, 0.2):  # less than a whole vote together
         votes = votes.after({"sv": 0.0, "en": 1.0}, speech_s)
         assert votes.language == "sv"
 
 
-def test_where_nothing_is_said_nobody_votes() -> None:
+def test_chunk_without_speech_does_not_vote() -> None:
     votes = after(SV, SV)
     assert votes.after(EN, 0.0) is votes
     assert votes.after({}, 4.0) is votes
 
 
-def test_a_first_word_does_not_bind() -> None:
+def test_first_word_does_not_fix_the_language() -> None:
     votes = Votes().after(EN, 0.3)
     assert votes.after(SV, 4.0).language == "sv"
 
 
-def test_a_language_that_the_model_does_not_know_any_more_is_given_up() -> None:
+def test_language_that_the_model_no_longer_supports_is_replaced() -> None:
     assert after({"fi": 1.0}, *[{"sv": 0.6, "en": 0.4}] * 2).language == "sv"
 
 
-def test_what_was_told_is_contradicted_when_it_is_certain() -> None:
+def test_configured_language_is_contradicted_only_with_certainty() -> None:
     sure = {"sv": 0.99, "en": 0.01}
     assert [after(*[sure] * chunks).contradiction("en") for chunks in (1, 2, 3, 4)] == [None, None, None, "sv"]
     assert after(*[sure] * 9).contradiction("sv") is None
@@ -76,12 +76,12 @@ def test_what_was_told_is_contradicted_when_it_is_certain() -> None:
 
 
 @pytest.mark.parametrize(("told", "heard"), [("nn", "no"), ("sr", "hr"), ("ms", "id"), ("ur", "hi")])
-def test_languages_that_sound_alike_contradict_nothing(told: str, heard: str) -> None:
+def test_similar_languages_do_not_contradict_each_other(told: str, heard: str) -> None:
     votes = after(*[{heard: 1.0}] * 9)
     assert (votes.contradiction(told), votes.contradiction("de")) == (None, heard)
 
 
-def test_votes_are_kept_and_read() -> None:
+def test_votes_survive_a_round_trip() -> None:
     votes = after(SV, EN, SV)
     assert Votes.from_dict(json.loads(json.dumps(votes.as_dict()))) == votes
 
@@ -94,10 +94,10 @@ def test_faded_votes_are_forgotten() -> None:
     before=st.lists(st.floats(0.0, 1.0), min_size=1, max_size=10),
     bits_s=st.lists(st.floats(0.0, 2.0), max_size=8),
 )
-def test_less_than_two_seconds_of_another_language_never_turn_a_programme(
+def test_less_than_two_seconds_of_another_language_never_change_the_language(
     before: list[float], bits_s: list[float]
 ) -> None:
-    """Whatever came before: as soon as one language leads clearly, a bit of another changes nothing."""
+    """With any history: once one language leads clearly, a little of another changes nothing."""
     votes = Votes()
     for p in before:
         votes = votes.after({"sv": p, "en": 1.0 - p}, WHOLE_VOTE_S)
@@ -133,7 +133,7 @@ def test_votes_are_shares(history: list[tuple[float, float]]) -> None:
         ({}, []),
     ],
 )
-def test_a_language_in_doubt_has_rivals(probabilities: dict[str, float], expected: list[str]) -> None:
+def test_doubtful_language_has_several_candidates(probabilities: dict[str, float], expected: list[str]) -> None:
     assert candidates(probabilities) == expected
 
 

@@ -1,4 +1,4 @@
-"""Lines: where they break, when they close, and what is shown of them meanwhile."""
+"""Lines: where they break, when they close, and which captions are shown meanwhile."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def test_a_line_ends_with_its_sentence() -> None:
     assert [len(c.words) for c in captions] == [3, 3, 2]
 
 
-def test_a_sentence_of_less_than_a_second_has_the_next_one_beside_it() -> None:
+def test_sentence_shorter_than_a_second_shares_its_line() -> None:
     assert [c.text for c in closed(said("Ja. Det är klart. Men"))] == ["Ja. Det är klart.", "Men"]
     assert [c.text for c in closed([*said("Ja."), *said("Det är klart.", 1.0)])] == ["Ja.", "Det är klart."]
 
 
-def test_a_full_line_is_broken_at_the_best_place_behind_its_middle() -> None:
+def test_full_line_is_broken_at_the_best_place_in_its_second_half() -> None:
     text = (
         "Regeringen föreslår att skatten på arbete sänks nästa år, men oppositionen vill att pengarna går till vården."
     )
@@ -61,7 +61,7 @@ def test_a_line_is_not_longer_than_can_be_read() -> None:
     assert [c.id for c in captions] == list(range(1, len(captions) + 1))
 
 
-def test_one_word_that_is_too_long_is_a_line_nevertheless() -> None:
+def test_overlong_word_is_a_line_by_itself() -> None:
     word = Word("å" * 100, 0.0, 9.0)
     assert [c.text for c in closed([word, Word("slut", 9.1, 9.4)])] == ["å" * 100, "slut"]
 
@@ -71,7 +71,7 @@ def test_languages_without_spaces_are_written_without() -> None:
     assert [c.text for c in closed(words, Origin("jobs/1", 1, "ja"))] == ["今日は雨。"]
 
 
-def test_a_space_that_is_written_among_them_stays_but_not_at_the_beginning() -> None:
+def test_written_space_is_kept_except_at_the_beginning() -> None:
     heard = ["我", "见", "到", " Steve", "Jobs", "。", " 他", "打", " 电", "话"]  # two windows met before Jobs
     words = [Word(w, n * 0.3, n * 0.3 + 0.3) for n, w in enumerate(heard)]
     captions = closed(words, Origin("jobs/1", 1, "zh"))
@@ -97,7 +97,7 @@ def test_only_changes_are_shown_again() -> None:
     assert [(c.id, c.revision, c.text) for c in lines.emit(said("ett tre"), ORIGIN, live=True)] == [(1, 1, "ett tre")]
 
 
-def test_what_was_shown_and_is_not_there_is_withdrawn_and_its_id_comes_back() -> None:
+def test_withdrawn_caption_is_emptied_and_its_id_is_used_again() -> None:
     lines = Lines()
     lines.emit(said("Ett. Två.", each_s=1.1), ORIGIN, live=True)
     [gone] = lines.emit(said("Ett."), ORIGIN, live=True)
@@ -118,7 +118,7 @@ def test_at_the_end_no_provisional_caption_is_left() -> None:
     assert (caption.id, caption.revision, caption.text, caption.final) == (1, 1, "", True)
 
 
-def test_what_was_shown_and_not_logged_comes_again_until_it_is() -> None:
+def test_unlogged_caption_is_emitted_again_until_logged() -> None:
     lines = Lines()
     words = said("Ett är sagt. Två")
     lines.emit(words, ORIGIN, live=True, logged=False)
@@ -131,7 +131,7 @@ def test_what_was_shown_and_not_logged_comes_again_until_it_is() -> None:
     assert lines.emit(words, ORIGIN, live=True) == ()
 
 
-def test_what_was_withdrawn_and_not_logged_is_withdrawn_again() -> None:
+def test_unlogged_withdrawal_is_emitted_again() -> None:
     for ended in (False, True):
         lines = Lines()
         lines.emit(said("brus"), ORIGIN, live=True)
@@ -154,7 +154,7 @@ def test_the_state_survives_json() -> None:
     assert Lines.from_dict(json.loads(json.dumps(lines.as_dict()))) == lines
 
 
-# --- whatever is said -------------------------------------------------------------------------------
+# --- arbitrary words --------------------------------------------------------------------------------
 
 WORDS = st.sampled_from(
     [
@@ -191,7 +191,7 @@ def speech(draw: st.DrawFn) -> list[Word]:
 
 
 @given(speech())
-def test_every_word_comes_once_and_in_order_on_screens_that_fit(words: list[Word]) -> None:
+def test_every_word_appears_once_and_in_order_on_screens_that_fit(words: list[Word]) -> None:
     captions = closed(words)
     assert [w.text for c in captions for w in c.words] == [w.text for w in words]
     assert all(c.text == " ".join(w.text for w in c.words) for c in captions)
@@ -201,7 +201,7 @@ def test_every_word_comes_once_and_in_order_on_screens_that_fit(words: list[Word
 
 
 @given(speech())
-def test_only_what_the_next_word_makes_necessary_ends_a_line_early(words: list[Word]) -> None:
+def test_line_ends_early_only_if_the_next_word_requires_it(words: list[Word]) -> None:
     captions = closed(words)
     for before, after in pairwise(captions):
         room = [w.text for w in (*before.words, *after.words)]
@@ -211,7 +211,7 @@ def test_only_what_the_next_word_makes_necessary_ends_a_line_early(words: list[W
 
 
 @given(speech(), st.data())
-def test_a_final_caption_never_changes_whatever_follows(words: list[Word], data: st.DataObject) -> None:
+def test_final_caption_never_changes(words: list[Word], data: st.DataObject) -> None:
     lines, shown, at = Lines(), {}, 0
     while at < len(words):
         step = data.draw(st.integers(1, 12))

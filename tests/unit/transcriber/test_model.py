@@ -1,4 +1,4 @@
-"""What is loaded of a folder is whole, and does not change any longer; what is broken says how."""
+"""Loading a checkpoint: it must be complete, stays unchanged in memory, and errors name what is broken."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def cut(folder: Path) -> None:
 
 
 def deepen(folder: Path) -> None:
-    """Say that there are more layers than there are."""
+    """Declare more layers than there are."""
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "decoder_layers": config["decoder_layers"] + 1}))
 
@@ -38,7 +38,7 @@ def widen(folder: Path) -> None:
 
 
 def diverge(folder: Path) -> None:
-    """As training leaves weights that went wrong."""
+    """Put a NaN into the weights, as a diverged training does."""
     weights = load_file(folder / WEIGHTS)
     weights["model.decoder.layer_norm.weight"][0] = float("nan")
     save_file(weights, folder / WEIGHTS, {"format": "pt"})
@@ -53,7 +53,9 @@ def diverge(folder: Path) -> None:
         (diverge, r"layer_norm\.weight contains NaN or infinite values"),
     ],
 )
-def test_a_broken_checkpoint_says_how(copy: Path, break_it: Callable[[Path], None], complaint: str) -> None:
+def test_error_names_what_is_broken_in_a_checkpoint(
+    copy: Path, break_it: Callable[[Path], None], complaint: str
+) -> None:
     break_it(copy)
     with pytest.raises(ModelError, match=complaint):
         load(str(copy), device="cpu")
@@ -61,7 +63,7 @@ def test_a_broken_checkpoint_says_how(copy: Path, break_it: Callable[[Path], Non
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
-    """Root may read everything."""
+    """Drop root's permission to read everything."""
     root = os.geteuid() == 0
     if root:
         os.seteuid(65534)
@@ -73,8 +75,8 @@ def as_nobody() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("part", [".", WEIGHTS])
-def test_a_checkpoint_that_may_not_be_read_says_so(copy: Path, part: str) -> None:
-    """As safetensors leaves its files, for a container, whose user is another."""
+def test_unreadable_checkpoint_is_reported(copy: Path, part: str) -> None:
+    """Like files written by safetensors, for a container that runs as another user."""
     (copy / part).chmod(0)
     with as_nobody(), pytest.raises(ModelError, match="is not readable"):
         folder_of(str(copy))
@@ -82,7 +84,7 @@ def test_a_checkpoint_that_may_not_be_read_says_so(copy: Path, part: str) -> Non
 
 
 @pytest.mark.parametrize("context", ["0", "-1", "NaN", "0.001"])
-def test_a_manifest_with_a_context_in_which_nothing_is_heard_is_refused(context: str, copy: Path) -> None:
+def test_manifest_with_an_unusable_context_is_refused(context: str, copy: Path) -> None:
     (copy / MANIFEST).write_text(f'{{"context_s": {context}}}')
     with pytest.raises(
         ModelError, match=r"undertext\.json: not a manifest: context_s is .*: less than one encoder position"
@@ -90,8 +92,8 @@ def test_a_manifest_with_a_context_in_which_nothing_is_heard_is_refused(context:
         load(str(copy), device="cpu")
 
 
-def test_a_file_that_is_written_over_changes_no_model_in_memory(copy: Path) -> None:
-    """transformers leaves the weights in the file; who copies another over it would change them, or kill us."""
+def test_overwriting_the_file_does_not_change_a_loaded_model(copy: Path) -> None:
+    """transformers memory-maps the weights; overwriting the file would change them, or crash the process."""
     model = load(str(copy), device="cpu")
     before = {name: weights.clone() for name, weights in model.whisper.named_parameters()}
     with (copy / WEIGHTS).open("r+b") as file:
@@ -102,7 +104,7 @@ def test_a_file_that_is_written_over_changes_no_model_in_memory(copy: Path) -> N
     assert model.whisper.proj_out.weight is model.whisper.get_decoder().embed_tokens.weight, "they are one"
 
 
-def test_a_title_tells_editions_of_a_folder_apart(copy: Path, tmp_path: Path) -> None:
+def test_title_identifies_the_edition_of_a_folder(copy: Path, tmp_path: Path) -> None:
     first = load(str(copy), device="cpu").title
     assert first.startswith("models/tiny@")
     link = tmp_path / "on-air"
@@ -115,8 +117,8 @@ def test_a_title_tells_editions_of_a_folder_apart(copy: Path, tmp_path: Path) ->
     assert by_link.title == first, "it is still the same in memory"
 
 
-def test_another_model_that_is_being_loaded_disturbs_no_batch(tiny_checkpoint: Path) -> None:
-    """transformers sets torch's default type for as long as it loads, in all threads."""
+def test_loading_another_model_does_not_disturb_a_batch(tiny_checkpoint: Path) -> None:
+    """While it loads, transformers sets torch's default dtype, in all threads."""
     engine = TransformersEngine(load(str(tiny_checkpoint), device="cpu"))
     audio = noise(3.0)
     expected = engine.transcribe([Utterance(audio)])

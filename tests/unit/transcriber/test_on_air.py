@@ -1,4 +1,4 @@
-"""A new model takes its place between two batches, and a broken one takes nobody's."""
+"""A new model replaces the current one between two batches; a broken one does not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from wire.metrics import TranscriberMetrics, exposition, model_languages
 
 @dataclass
 class Shelf:
-    """A folder whose one file is the model's title, and what is loaded of it."""
+    """A folder whose only file has the model's title, and the engines loaded from it."""
 
     folder: Path
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
@@ -82,14 +82,14 @@ def shelf(tmp_path: Path) -> Shelf:
     return Shelf(tmp_path / "model")
 
 
-def test_what_has_not_changed_is_loaded_once(shelf: Shelf) -> None:
+def test_unchanged_model_is_not_loaded_again(shelf: Shelf) -> None:
     shelf.poll(5)
     assert shelf.on_air() is shelf.first
     assert shelf.tries == 0
     assert shelf.told() == {"old"}
 
 
-def test_a_new_model_is_taken_up_when_the_worker_asks(shelf: Shelf) -> None:
+def test_new_model_is_used_from_the_workers_next_call(shelf: Shelf) -> None:
     shelf.put("new")
     shelf.poll()
     assert (shelf.told(), shelf.languages()) == ({"old"}, {"en", "sv"}), "it is loaded; the worker has not asked yet"
@@ -100,7 +100,7 @@ def test_a_new_model_is_taken_up_when_the_worker_asks(shelf: Shelf) -> None:
     assert shelf.tries == 1
 
 
-def test_a_folder_that_still_changes_is_left_to_come_to_rest(shelf: Shelf) -> None:
+def test_changing_folder_is_not_loaded_until_it_is_stable(shelf: Shelf) -> None:
     shelf.put("new")
     shelf.poll(1)
     (shelf.folder / "config.json").write_text("newer")
@@ -110,8 +110,8 @@ def test_a_folder_that_still_changes_is_left_to_come_to_rest(shelf: Shelf) -> No
     assert shelf.on_air().title == "newer"
 
 
-def test_what_changes_while_it_is_loaded_is_not_taken_up(shelf: Shelf) -> None:
-    """It may be half of one and half of the other."""
+def test_model_that_changes_while_loading_is_not_used(shelf: Shelf) -> None:
+    """It may be a mix of two editions."""
     shelf.put("new")
     shelf.before = lambda: shelf.put("newer")
     shelf.poll()
@@ -122,7 +122,7 @@ def test_what_changes_while_it_is_loaded_is_not_taken_up(shelf: Shelf) -> None:
     assert shelf.changes("refused") == 0
 
 
-def test_a_failure_while_the_folder_is_replaced_is_no_refusal(shelf: Shelf) -> None:
+def test_failure_during_a_replacement_is_not_a_refusal(shelf: Shelf) -> None:
     shelf.put("broken")
     shelf.before = lambda: shelf.put("new")
     shelf.poll()
@@ -132,7 +132,7 @@ def test_a_failure_while_the_folder_is_replaced_is_no_refusal(shelf: Shelf) -> N
     assert shelf.changes("refused") == 0
 
 
-def test_a_folder_that_is_away_for_a_moment_changes_nothing(shelf: Shelf) -> None:
+def test_temporarily_missing_folder_changes_nothing(shelf: Shelf) -> None:
     shutil.rmtree(shelf.folder)
     shelf.poll(3)
     assert shelf.on_air() is shelf.first
@@ -160,14 +160,14 @@ def test_a_broken_model_is_refused_once(
     assert shelf.on_air().title == "new"
 
 
-def test_the_same_model_once_more_is_no_change(shelf: Shelf) -> None:
+def test_reloading_the_same_edition_is_not_a_change(shelf: Shelf) -> None:
     shelf.put("old")
     shelf.poll(4)
     assert shelf.on_air() is shelf.first
     assert (shelf.tries, shelf.changes("changed")) == (1, 0)
 
 
-def test_what_is_not_taken_up_leaves_no_memory_behind(shelf: Shelf) -> None:
+def test_unused_model_is_released(shelf: Shelf) -> None:
     shelf.put("old")
     shelf.poll()
     assert (shelf.tries, shelf.released) == (1, 1), "the same once more"
@@ -176,7 +176,7 @@ def test_what_is_not_taken_up_leaves_no_memory_behind(shelf: Shelf) -> None:
     assert (shelf.tries, shelf.released) == (2, 2), "a broken one"
 
 
-def test_what_has_no_room_beside_the_one_on_air_takes_its_place(shelf: Shelf) -> None:
+def test_model_without_room_beside_the_current_one_is_loaded_in_its_place(shelf: Shelf) -> None:
     def full() -> None:
         if not shelf.first.places:
             raise NoRoom("it does not fit")
@@ -190,7 +190,7 @@ def test_what_has_no_room_beside_the_one_on_air_takes_its_place(shelf: Shelf) ->
     assert (shelf.tries, shelf.changes("changed")) == (2, 1)
 
 
-def test_what_has_no_room_at_all_gives_the_place_back(shelf: Shelf) -> None:
+def test_current_model_is_restored_if_the_new_one_does_not_fit_at_all(shelf: Shelf) -> None:
     def full() -> None:
         raise NoRoom("it does not fit")
 
@@ -222,7 +222,7 @@ def test_the_folder_is_watched_while_the_worker_works(shelf: Shelf) -> None:
     assert shelf.on_air().title == "new"
 
 
-def test_a_link_that_is_moved_is_another_model(tmp_path: Path) -> None:
+def test_moved_link_is_another_model(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text("the same")
@@ -235,7 +235,7 @@ def test_a_link_that_is_moved_is_another_model(tmp_path: Path) -> None:
     assert before != snapshot(str(link))
 
 
-def test_a_fingerprint_is_of_what_recognises_and_of_nothing_else(tmp_path: Path) -> None:
+def test_fingerprint_covers_only_the_model_files(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     first = fingerprint(tmp_path)

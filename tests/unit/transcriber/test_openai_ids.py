@@ -1,4 +1,4 @@
-"""Whispers with OpenAI's ids: what they are told and what is read from them, against transformers' own words."""
+"""Whispers with OpenAI's ids: their inputs and outputs, compared with transformers' own implementation."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def large(model: Model) -> bool:
 
 
 def test_ids_are_openais(model: Model, large: bool) -> None:
-    """As tiktoken numbers them in openai/whisper's tokenizer.py; large-v3 has one language more."""
+    """As numbered by tiktoken in openai/whisper's tokenizer.py; large-v3 has one more language."""
     tokens, shift = model.tokens, int(large)
     assert (tokens.end, tokens.start, tokens.languages["en"], tokens.languages["sv"]) == (50257, 50258, 50259, 50273)
     assert tokens.tasks == {"transcribe": 50359 + shift, "translate": 50358 + shift}
@@ -89,7 +89,7 @@ def test_prefixes_are_those_of_the_tokenizer(model: Model, task: Task) -> None:
 @pytest.mark.parametrize("language", ["sv", "ja"])
 @pytest.mark.parametrize("task", TASKS)
 def test_texts_are_those_of_generate(engine: TransformersEngine, model: Model, language: str, task: Task) -> None:
-    """Token for token, in single precision, on the same features, up to the cap: 22 a second that begin a character."""
+    """Token by token, in float32, on the same features, up to the limit of 22 a second that begin a character."""
     audio = noise(1.0)
     hypothesis = engine.transcribe([Utterance(audio, language, task)])[0].likeliest
     written = generated(model, engine, audio, language, task, 200)
@@ -103,7 +103,7 @@ def test_texts_are_those_of_generate(engine: TransformersEngine, model: Model, l
 def generated(
     model: Model, engine: TransformersEngine, audio: NDArray[np.float32], language: str, task: Task, limit: int
 ) -> list[int]:
-    """What transformers' own `generate` writes, without prefix and end token."""
+    """The output of transformers' `generate`, without prefix and end token."""
     features = engine._log_mel([audio], 2 * model.positions)
     written: list[int] = model.whisper.generate(
         features, language=language, task=task, max_new_tokens=limit, num_beams=1, do_sample=False
@@ -130,8 +130,8 @@ def test_languages_are_those_that_transformers_detects(
     assert len(seen) > 1, "everything sounds like one language, so this shows nothing"
 
 
-def test_timestamps_and_marks_are_no_text(model: Model) -> None:
-    """A model that writes them all the same: they count neither as text nor as words."""
+def test_timestamps_and_special_tokens_are_not_text(model: Model) -> None:
+    """If a model generates them anyway, they count neither as text nor as words."""
     engine = TransformersEngine(model)
     engine._decode._suppressed = torch.arange(3, model.tokens.end)  # leaves three tokens of text, and all others
     found = [engine.transcribe([Utterance(noise(3.0, seed), "sv")])[0].likeliest for seed in range(4)]
@@ -155,7 +155,7 @@ def test_a_manifest_names_languages(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("told", [True, False])
-def test_a_model_that_knows_english_only_is_told_no_language(tmp_path: Path, told: bool) -> None:
+def test_english_only_model_gets_no_language_token(tmp_path: Path, told: bool) -> None:
     folder = like_openai(tmp_path, english=True)
     if not told:  # as in a checkpoint without generation config
         generation = GenerationConfig.from_pretrained(folder)
@@ -177,7 +177,7 @@ def test_a_model_that_knows_english_only_is_told_no_language(tmp_path: Path, tol
 
 @pytest.mark.parametrize("task", TASKS)
 def test_from_chunks_to_captions(engine: TransformersEngine, task: Task) -> None:
-    """Nonsense, but captions as they should be: nothing depends on the bundled model."""
+    """The text is nonsense, but captions are well-formed: nothing depends on the bundled model."""
     chunker = Chunker(2 * 16_000, 16_000)
     audio = (noise(5.5, 3) * 32767).astype("<i2")
     pieces = [*chunker.feed(audio.tobytes()), chunker.finish()]

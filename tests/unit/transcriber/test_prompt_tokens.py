@@ -1,4 +1,4 @@
-"""Prompts in the tokens of real tokenizers: as transformers spells them, and nothing but text."""
+"""Prompts with real tokenizers: the same tokens as in transformers, and only text."""
 
 from __future__ import annotations
 

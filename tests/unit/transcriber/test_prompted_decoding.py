@@ -1,4 +1,4 @@
-"""Decoding behind prompts, on a Whisper of random weights: as `generate` does, whatever stands beside it."""
+"""Decoding after prompts, on a Whisper with random weights: same as `generate`, and independent of the batch."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_batch_gives_what_each_utterance_alone_gives(model: Model, utterances:
         assert a.no_speech_probability == pytest.approx(b.no_speech_probability, abs=1e-5)
 
 
-def test_nothing_is_lost_where_attention_to_nothing_is_no_number(
+def test_rows_survive_nan_from_fully_masked_attention(
     model: Model, utterances: list[Utterance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on GPUs."""
@@ -94,7 +94,7 @@ def test_nothing_is_lost_where_attention_to_nothing_is_no_number(
     assert masks, "no row is padded"
 
 
-def test_a_model_that_learnt_without_prompts_gets_none(model: Model, utterances: list[Utterance]) -> None:
+def test_model_trained_without_prompts_gets_none(model: Model, utterances: list[Utterance]) -> None:
     untaught = TransformersEngine(replace(model, trained_with_prompts=False))
     bare = untaught.transcribe([replace(utterance, prompt=NO_PROMPT) for utterance in utterances])
     assert untaught.transcribe(utterances) == bare

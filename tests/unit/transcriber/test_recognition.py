@@ -1,4 +1,4 @@
-"""Chunks longer than an engine hears at once; words on the source's clock."""
+"""Chunks longer than an engine's context; words on the source's clock."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_windows_cover_everything_and_overlap(samples: int, limit: int) -> None:
         assert end - start == overlap
 
 
-def test_hot_words_of_a_chunk_are_told_to_the_engine_with_each_of_its_windows() -> None:
+def test_hot_words_are_in_the_prompt_of_every_window() -> None:
     told: list[Prompt] = []
     engine = ScriptedEngine(lambda batch: told.extend(utterance.prompt for utterance in batch), context_s=7.0)
     named, other = (
@@ -40,7 +40,7 @@ def test_hot_words_of_a_chunk_are_told_to_the_engine_with_each_of_its_windows() 
 
 
 @pytest.mark.parametrize("context_s", [30.0, 7.0, 5.0])
-def test_a_long_chunk_is_heard_whole_whatever_the_context(context_s: float) -> None:
+def test_long_chunk_is_recognised_completely_with_any_context(context_s: float) -> None:
     [chunk] = chunks("jobs/1", speech(WORDS, 25.5), chunk_s=25.5, origin_s=1000.0)
     engine = ScriptedEngine(context_s=context_s)
     [[heard]] = recognise(engine, [chunk], "transcribe")
@@ -52,7 +52,7 @@ def test_a_long_chunk_is_heard_whole_whatever_the_context(context_s: float) -> N
     assert hypothesis.words[-1].end_s == pytest.approx(1000 + WORDS[-1][2])
 
 
-def test_windows_of_several_chunks_go_in_one_batch() -> None:
+def test_windows_of_several_chunks_share_one_batch() -> None:
     engine = ScriptedEngine(context_s=7.0)
     parts = chunks("jobs/1", speech(WORDS, 25.5), chunk_s=10.0)
     heard = recognise(engine, parts, "transcribe")
@@ -61,7 +61,7 @@ def test_windows_of_several_chunks_go_in_one_batch() -> None:
     assert heard[1][0].likeliest.words[0].start_s >= 9.0, "its lead is heard, too"
 
 
-def test_a_task_of_its_own_goes_before_the_general_one() -> None:
+def test_chunk_task_overrides_the_default() -> None:
     asked: list[str] = []
     engine = ScriptedEngine(lambda utterances: asked.extend(utterance.task for utterance in utterances))
     plain, own = chunks("jobs/1", speech(WORDS, 10.0))
@@ -74,7 +74,7 @@ def test_a_task_of_its_own_goes_before_the_general_one() -> None:
 
 
 def by_half(numbers: set[int]) -> dict[str, float]:
-    """The first 25 words are Swedish and the others English; a window with some of both is in doubt."""
+    """The first 25 words are Swedish and the others English; a window with both is in doubt."""
     swedish = sum(number <= 25 for number in numbers) / len(numbers)
     return {"en": 1 - swedish, "sv": swedish}
 
@@ -83,7 +83,7 @@ def spell(language: str, number: int) -> str:
     return f"{language}{number}"
 
 
-def test_a_chunk_in_doubt_is_heard_in_every_language_that_it_may_be_in() -> None:
+def test_doubtful_chunk_is_decoded_in_every_candidate_language() -> None:
     parts = [dataclasses.replace(c, language=None) for c in chunks("jobs/1", speech(WORDS, 25.5))]
     heard = recognise(ScriptedEngine(detect=by_half, spell=spell), parts, "transcribe")
     assert [list(h.hypotheses) for [h] in heard] == [["sv"], ["sv"], ["sv", "en"], ["en"], ["en"], ["en"]]
@@ -93,8 +93,8 @@ def test_a_chunk_in_doubt_is_heard_in_every_language_that_it_may_be_in() -> None
     assert sum(doubtful.probabilities.values()) == pytest.approx(1.0)
 
 
-def test_a_long_chunk_is_put_together_in_every_language() -> None:
-    """A window that is certainly in one language is believed, whatever the others say."""
+def test_long_chunk_is_merged_in_every_language() -> None:
+    """A window that is certainly in one language is used as it is, whatever the others are in."""
     [chunk] = (dataclasses.replace(c, language=None) for c in chunks("jobs/1", speech(WORDS, 25.5), chunk_s=25.5))
     [[heard]] = recognise(ScriptedEngine(context_s=7.0, detect=by_half, spell=spell), [chunk], "transcribe")
     assert set(heard.hypotheses) == {"sv", "en"}
@@ -109,8 +109,8 @@ def test_a_long_chunk_is_put_together_in_every_language() -> None:
 
 
 @pytest.mark.parametrize("context_s", [30.0, 7.0])
-def test_a_chunk_in_which_the_language_turns_is_heard_in_parts_each_in_its_own(context_s: float) -> None:
-    """Whole, or in windows: the turn lies in a pause behind word 25, in the overlap of two windows of 7 s."""
+def test_chunk_with_a_turn_is_decoded_in_parts(context_s: float) -> None:
+    """In one window or several: the turn is in a pause after word 25, in the overlap of two windows of 7 s."""
     words = [(n, start_s + 0.3 * (n > 25), end_s + 0.3 * (n > 25)) for n, start_s, end_s in WORDS]
     [chunk] = (
         dataclasses.replace(c, language=None)
@@ -125,12 +125,12 @@ def test_a_chunk_in_which_the_language_turns_is_heard_in_parts_each_in_its_own(c
     assert max(engine.batches) == engine.batches[0], "no more at once than at first"
 
 
-#: Two sentences; at 10.0 s, in the pause, another language begins.
+#: Two sentences; another language begins at 10.0 s, in the pause between them.
 PAUSED: list[Spoken] = [(1, 9.0, 9.3), (2, 9.4, 9.8), (26, 10.2, 10.5), (27, 10.6, 11.0)]
 
 
-def test_each_part_has_all_of_its_pauses() -> None:
-    """A model takes a word that its audio ends with for one that is cut."""
+def test_each_part_includes_its_whole_pauses() -> None:
+    """Otherwise a model would take the last word of a part for one that is cut."""
     lengths: list[int] = []
     engine = ScriptedEngine(
         lambda batch: lengths.extend(len(u.audio) for u in batch),
@@ -144,8 +144,8 @@ def test_each_part_has_all_of_its_pauses() -> None:
     assert lengths == [192_000, 160_000 + 2_400, 32_000 + 2_400]
 
 
-def test_a_word_in_what_two_parts_have_in_common_is_said_once() -> None:
-    """As short a word as a pause may hide, 60 ms behind the turn."""
+def test_word_in_the_pause_shared_by_two_parts_is_kept_once() -> None:
+    """A word short enough to be hidden in a pause, 60 ms after the turn."""
     hidden: list[Spoken] = [*PAUSED[:2], (3, 10.06, 10.13), (26, 10.4, 10.7), (27, 10.8, 11.2)]
     engine = ScriptedEngine(context_s=30.0, detect=by_half, spell=spell, turns=True)
     turns = (Turn(0.0, "sv"), Turn(10.0, "en"))
@@ -158,7 +158,7 @@ def test_a_word_in_what_two_parts_have_in_common_is_said_once() -> None:
     assert texts == [["sv1", "sv2"], ["en3", "en26", "en27"]]
 
 
-def test_only_chunks_with_a_turn_are_heard_again() -> None:
+def test_only_chunks_with_a_turn_are_decoded_again() -> None:
     told = [dataclasses.replace(c, language=None) for c in chunks("jobs/1", speech(WORDS, 25.5))]
     engine = ScriptedEngine(context_s=30.0, detect=by_half, spell=spell, turns=True)
     heard = recognise(engine, told, "transcribe")
@@ -166,7 +166,7 @@ def test_only_chunks_with_a_turn_are_heard_again() -> None:
     assert engine.batches == [6, 2]
 
 
-def test_turns_are_looked_for_once_and_only_where_they_are_wanted() -> None:
+def test_turns_are_detected_once_and_only_if_requested() -> None:
     asked: list[bool] = []
     engine = ScriptedEngine(
         lambda batch: asked.extend(u.may_turn for u in batch), context_s=30.0, detect=by_half, turns=True
@@ -179,7 +179,7 @@ def test_turns_are_looked_for_once_and_only_where_they_are_wanted() -> None:
     assert asked == [False] * 6
 
 
-def test_what_was_said_before_a_chunk_is_told_before_its_first_part_alone() -> None:
+def test_only_the_first_part_of_a_chunk_gets_the_previous_text() -> None:
     told: list[Prompt] = []
     engine = ScriptedEngine(
         lambda batch: told.extend(u.prompt for u in batch),

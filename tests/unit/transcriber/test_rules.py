@@ -1,4 +1,4 @@
-"""Rules against invented text, on hypotheses made for them: what must go, and above all what must stay."""
+"""Rules against invented text, on synthetic hypotheses: what is rejected, and above all what is accepted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from wire.messages import Word
 
 
 def heard(text: str, *, word_s: float = 0.3, start_s: float = 0.5, **changes: object) -> Hypothesis:
-    """A hypothesis whose words follow each other, in which the model is sure unless `changes` say otherwise."""
+    """A hypothesis with successive words, in which the model is confident unless `changes` say otherwise."""
     spoken = text.split()
     words = tuple(
         Word(word, round(start_s + word_s * n, 3), round(start_s + word_s * (n + 1), 3), 0.95)
@@ -36,7 +36,7 @@ def heard(text: str, *, word_s: float = 0.3, start_s: float = 0.5, **changes: ob
     return replace(sure, **changes)  # type: ignore[arg-type]
 
 
-#: Ways to be in doubt, none of which is enough for silence.
+#: Signs of doubt, none of which is sufficient for silence.
 DOUBTS: list[dict[str, object]] = [
     {"mean_log_probability": -0.7},
     {"no_speech_probability": 0.88, "mean_log_probability": -0.38},
@@ -57,11 +57,11 @@ TALK = [
 ]
 
 
-# --- what stays ------------------------------------------------------------------------------------
+# --- accepted text ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", TALK)
-def test_talk_is_believed(text: str) -> None:
+def test_talk_is_accepted(text: str) -> None:
     hypothesis = heard(text)
     assert judge(hypothesis).accepted is hypothesis
     assert judge(hypothesis).reason is None
@@ -69,24 +69,24 @@ def test_talk_is_believed(text: str) -> None:
 
 @pytest.mark.parametrize("text", TALK)
 @pytest.mark.parametrize("doubt", DOUBTS[:2])
-def test_talk_in_doubt_is_believed_too(text: str, doubt: dict[str, object]) -> None:
+def test_doubtful_talk_is_accepted(text: str, doubt: dict[str, object]) -> None:
     assert judge(heard(text, **doubt)).reason is None
 
 
 @pytest.mark.parametrize("text", ["Thanks for watching!", "Tack för att ni tittade.", "Undertexter av Anna Andersson"])
-def test_a_known_phrase_is_believed_when_the_model_is_sure(text: str) -> None:
+def test_known_phrase_is_accepted_if_the_model_is_sure(text: str) -> None:
     assert judge(heard(text)).reason is None
 
 
-def test_no_words_need_no_reason() -> None:
+def test_empty_hypothesis_needs_no_reason() -> None:
     assert judge(Hypothesis(no_speech_probability=1.0, mean_log_probability=-3.0)).reason is None
 
 
 @given(st.text(max_size=80), st.floats(-0.5, 0), st.floats(0, 0.2))
-def test_whatever_is_said_once_slowly_and_surely_is_believed(text: str, log_probability: float, silence: float) -> None:
+def test_confident_text_without_repetition_is_accepted(text: str, log_probability: float, silence: float) -> None:
     said = list(dict.fromkeys(filter(str.isalnum, map(phrases.normalised, text.split()))))
     hypothesis = heard(" ".join(said), mean_log_probability=log_probability, no_speech_probability=silence)
-    assume(compression_ratio(hypothesis.text) <= COMPRESSION_RATIO)  # a word of one letter alone repeats itself
+    assume(compression_ratio(hypothesis.text) <= COMPRESSION_RATIO)  # a word of one repeated letter compresses well
     assert judge(hypothesis).accepted.words == hypothesis.words
 
 
@@ -117,15 +117,15 @@ def test_silence_needs_both_of_its_signs(no_speech: float, log_probability: floa
         ("Hej! HEJ, hej. hej hej hej", "Hej!"),
     ],
 )
-def test_a_loop_is_cut_behind_its_first_round(text: str, left: str) -> None:
+def test_loop_is_cut_after_its_first_round(text: str, left: str) -> None:
     verdict = judge(heard(text))
     assert (verdict.accepted.text, verdict.reason) == (left, Reason.LOOP)
     assert [word.text for word in verdict.accepted.words] == left.split()
 
 
 @pytest.mark.parametrize(("word_s", "left"), [(0.07, 3), (0.3, 5)])
-def test_an_echo_at_the_end_is_cut_unless_there_is_time_to_say_it(word_s: float, left: int) -> None:
-    """As the bundled model once wrote where its audio ended."""
+def test_echo_at_the_end_is_cut_unless_there_was_time_to_say_it(word_s: float, left: int) -> None:
+    """An output of the bundled model at the end of its audio."""
     texts = ["energiplanen", "i", "Gävle.", "I", "Gävle"]
     starts_s = [3.5, 4.3, 4.4, 4.5, 4.5 + word_s]
     words = tuple(Word(text, at_s, at_s + word_s, 0.9) for text, at_s in zip(texts, starts_s, strict=True))
@@ -135,12 +135,12 @@ def test_an_echo_at_the_end_is_cut_unless_there_is_time_to_say_it(word_s: float,
 
 
 @pytest.mark.parametrize("doubt", DOUBTS)
-def test_a_text_that_is_one_loop_is_rejected_in_doubt(doubt: dict[str, object]) -> None:
+def test_doubtful_text_that_is_one_loop_is_rejected(doubt: dict[str, object]) -> None:
     verdict = judge(heard("Thank you, Mr. President, " * 5, **doubt))
     assert (verdict.accepted.words, verdict.accepted.text, verdict.reason) == ((), "", Reason.LOOP)
 
 
-def test_what_was_said_before_a_loop_stays_though_the_loop_ran_into_the_cap() -> None:
+def test_text_before_a_truncated_loop_is_kept() -> None:
     text = "Här är nyheterna. " + "och så vidare " * 40
     verdict = judge(heard(text, word_s=0.04, truncated=True))
     assert (verdict.accepted.text, verdict.reason) == ("Här är nyheterna. och så vidare", Reason.LOOP)
@@ -149,7 +149,7 @@ def test_what_was_said_before_a_loop_stays_though_the_loop_ran_into_the_cap() ->
 @pytest.mark.parametrize(
     ("confidence", "left"), [(0.3, ""), (0.5, "Här är det. och så vidare"), (None, "Här är det. och så vidare")]
 )
-def test_a_guess_before_a_loop_goes_with_it(confidence: float | None, left: str) -> None:
+def test_guess_before_a_loop_is_rejected_with_it(confidence: float | None, left: str) -> None:
     hypothesis = heard("Här är det. " + "och så vidare " * 40, word_s=0.04, truncated=True)
     words = tuple(replace(word, confidence=confidence) for word in hypothesis.words)
     assert judge(replace(hypothesis, words=words)).accepted.text == left
@@ -177,11 +177,11 @@ def test_words_around_a_loop_are_kept_in_order(
 
 
 def _plain(words: list[str]) -> bool:
-    """Whether words cannot be a loop of their own."""
+    """Whether words contain no loop of their own."""
     return len(set(words)) == len(words)
 
 
-def test_repetition_that_is_no_plain_loop() -> None:
+def test_other_repetition_is_rejected_by_compression_ratio() -> None:
     text = " ".join(f"thank you {n} thank you very much" for n in range(20))
     assert judge(heard(text)).reason is Reason.COMPRESSION
 
@@ -189,13 +189,13 @@ def test_repetition_that_is_no_plain_loop() -> None:
 # --- rates --------------------------------------------------------------------------------------------
 
 
-def test_words_piled_up_at_the_end_are_too_fast() -> None:
+def test_words_crowded_at_the_end_are_too_fast() -> None:
     pile = heard("Det blir regn i hela landet under kvällen och natten mot fredag", start_s=6.5, word_s=0.02)
     assert judge(pile).reason is Reason.RATE
     assert judge(replace(pile, tokens=12)).reason is None, "a few tokens more than the time allows mean nothing"
 
 
-def test_text_that_goes_on_at_the_cap_is_too_fast() -> None:
+def test_truncated_text_is_too_fast() -> None:
     assert judge(heard(TALK[0], truncated=True)).reason is Reason.RATE
 
 
@@ -234,7 +234,7 @@ def test_a_known_phrase_is_rejected_in_doubt(text: str, doubt: dict[str, object]
         "Du",
     ],
 )
-def test_what_only_begins_like_a_phrase_is_none(text: str) -> None:
+def test_longer_text_that_begins_with_a_phrase_is_not_one(text: str) -> None:
     assert not phrases.is_known(text)
 
 
@@ -247,11 +247,11 @@ def test_descriptions_of_sounds_are_not_speech(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["[Music] Good morning.", "Good (very good) morning", "♪ sjung ♪", "Musik"])
-def test_descriptions_beside_speech_are_left_alone(text: str) -> None:
+def test_descriptions_next_to_speech_are_kept(text: str) -> None:
     assert not phrases.is_description(text)
 
 
-# --- what the source said before -------------------------------------------------------------------------
+# --- previous texts of the source ------------------------------------------------------------------------
 
 
 def test_doubt() -> None:
@@ -259,7 +259,7 @@ def test_doubt() -> None:
     assert all(doubtful(heard(TALK[0], **doubt)) for doubt in DOUBTS)
 
 
-def test_a_text_repeats_what_was_said_at_another_time() -> None:
+def test_equal_text_at_another_time_is_a_repetition() -> None:
     first, later = heard("Thanks for watching!", start_s=3.0), heard("thanks for watching.", start_s=8.0)
     before = remember(first.words, [])
     assert repeats(later.words, before)

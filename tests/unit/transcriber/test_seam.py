@@ -1,4 +1,4 @@
-"""The seam: overlaps, gaps, what is final, and what is not believed twice."""
+"""The seam: overlaps, gaps, final captions, and rejected repetitions."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from wire.messages import Content, Word
 # --- overlaps --------------------------------------------------------------------------------------
 
 
-def test_words_of_the_overlap_are_provisional_until_the_next_window_has_heard_them() -> None:
+def test_words_in_the_overlap_are_provisional_until_the_next_window() -> None:
     driver = SeamDriver().feed(outcome(0, [word("Hej.", 0.5), word("God", 4.2), word("dag", 4.6)]))
     assert [(c.text, c.final) for c in driver.shown] == [("Hej.", True), ("God dag", False)]
     driver.feed(outcome(1, [word("God", 4.25), word("natt.", 4.62), word("Och", 9.2)]))
     assert [(c.text, c.final) for c in driver.shown] == [("Hej.", True), ("God natt.", True), ("Och", False)]
 
 
-def test_a_word_that_was_not_there_is_withdrawn() -> None:
+def test_word_missing_from_the_next_window_is_withdrawn() -> None:
     driver = SeamDriver().feed(outcome(0, [word("Hej.", 0.5), word("eh", 4.7, 4.99)]))
     assert driver.text == "Hej. eh"
     driver.feed(outcome(1, [word("Nu.", 9.2)]))
     assert driver.text == "Hej. Nu."
 
 
-def test_a_withdrawn_caption_is_empty_until_its_id_comes_back() -> None:
+def test_withdrawn_caption_is_empty_until_its_id_is_used_again() -> None:
     driver = SeamDriver().feed(outcome(0, [word("Hej.", 0.5), word("eh", 4.7, 4.99)]))
     driver.feed(outcome(1, [word("Nu.", 6.0), word("Ja.", 7.0)]), outcome(2, content=Content.SILENCE))
     assert [c.text for c in driver.shown] == ["Hej.", "Nu.", "Ja."]
 
 
-def test_a_window_in_which_nothing_was_believed_takes_no_words_away() -> None:
+def test_window_without_accepted_words_withdraws_nothing() -> None:
     driver = SeamDriver().feed(outcome(0, [word("Hej", 4.2), word("då", 4.6)]), outcome(1, []))
     assert driver.text == "Hej då"
 
 
-def test_silence_settles_what_came_before_it() -> None:
+def test_silence_settles_the_words_before_it() -> None:
     driver = SeamDriver().feed(outcome(0, [word("Hej", 4.6)]), outcome(1, content=Content.SILENCE, lead_s=0.0))
     assert [(c.text, c.final) for c in driver.shown] == [("Hej", True)]
 
 
 @pytest.mark.parametrize("between", [{"content": Content.MUSIC}, {"content": Content.GAP, "reason": "shed"}])
-def test_words_at_the_end_of_a_chunk_that_nobody_heard_are_not_contradicted(between: dict[str, object]) -> None:
+def test_words_before_an_undecoded_chunk_are_kept(between: dict[str, object]) -> None:
     chunks = [
         outcome(0, [word("Hej.", 4.2)]),
         outcome(1, **between),
@@ -52,7 +52,7 @@ def test_words_at_the_end_of_a_chunk_that_nobody_heard_are_not_contradicted(betw
     assert SeamDriver().feed(*chunks, outcome(3, last=True)).text == "Hej. Ja. Nej."
 
 
-def test_the_same_words_long_after_are_said_again() -> None:
+def test_same_words_much_later_are_kept() -> None:
     driver = SeamDriver().feed(outcome(0, [word("Ja.", 4.5)]), outcome(1, [word("Ja.", 4.5), word("Ja.", 6.0)]))
     assert driver.feed(outcome(2, last=True)).words == ["Ja.", "Ja."]
 
@@ -60,7 +60,7 @@ def test_the_same_words_long_after_are_said_again() -> None:
 # --- gaps ------------------------------------------------------------------------------------------
 
 
-def test_a_gap_is_marked_with_its_reason_and_settles_what_came_before() -> None:
+def test_gap_has_its_reason_and_settles_the_words_before_it() -> None:
     driver = SeamDriver().feed(outcome(0, [word("Hej", 4.6)]), lost(1), outcome(2, [word("Nu.", 12.0)]))
     assert [(c.content.value, c.text, c.reason, c.final) for c in driver.shown] == [
         ("speech", "Hej", "", True),
@@ -69,7 +69,7 @@ def test_a_gap_is_marked_with_its_reason_and_settles_what_came_before() -> None:
     ]
 
 
-def test_gaps_that_follow_each_other_become_one() -> None:
+def test_adjacent_gaps_are_merged() -> None:
     driver = SeamDriver().feed(lost(0), lost(1), lost(2))
     assert [(c.start_s, c.end_s, c.final) for c in driver.shown] == [(0.0, 15.0, False)]
     driver.feed(lost(3, "failed"), outcome(4, [word("Nu.", 22.0)]))
@@ -85,7 +85,7 @@ def test_a_gap_at_the_end_of_a_job_is_final_too() -> None:
     assert [(c.content, c.final) for c in driver.captions] == [(Content.SPEECH, True), (Content.GAP, True)]
 
 
-# --- what captions say -----------------------------------------------------------------------------
+# --- attributes of captions ------------------------------------------------------------------------
 
 
 def test_jobs_show_only_what_is_final() -> None:
@@ -93,12 +93,12 @@ def test_jobs_show_only_what_is_final() -> None:
     assert [(c.text, c.revision, c.final) for c in driver.captions] == [(f"{n}.", 0, True) for n in range(5)]
 
 
-def test_captions_say_what_audio_they_rest_on() -> None:
+def test_captions_have_the_attributes_of_their_audio() -> None:
     driver = SeamDriver().feed(outcome(0, [word("Hej", 4.5)]), outcome(1, [word("Hej", 4.5), word("du.", 5.0)]))
     assert [c.captured_s for c in driver.captions] == [1005.0, 1010.0]
 
 
-# --- what is not believed a second time ------------------------------------------------------------
+# --- repetitions -----------------------------------------------------------------------------------
 
 
 def thanks(at_s: float) -> list[Word]:
@@ -109,26 +109,26 @@ def thanks(at_s: float) -> list[Word]:
     ]
 
 
-def test_a_caption_in_doubt_is_not_repeated() -> None:
+def test_doubtful_repetition_is_rejected() -> None:
     heard = [outcome(n, thanks(n * CHUNK_S + 2), doubtful=True) for n in range(6)]
     driver = SeamDriver().feed(*heard, outcome(6, last=True))
     assert driver.text == "Thanks for watching!"
     assert driver.rejections == ["repeated"] * 5
 
 
-def test_a_sure_caption_may_be_repeated() -> None:
+def test_confident_repetition_is_kept() -> None:
     driver = SeamDriver().feed(*(outcome(n, thanks(n * CHUNK_S + 2)) for n in range(3)), outcome(3, last=True))
     assert driver.text == " ".join(["Thanks for watching!"] * 3)
     assert driver.rejections == []
 
 
-def test_a_caption_in_doubt_that_two_windows_heard_is_kept() -> None:
+def test_doubtful_text_in_two_overlapping_windows_is_kept() -> None:
     overlap = thanks(CHUNK_S - 1.0)
     heard = [outcome(0, overlap, doubtful=True), outcome(1, overlap, doubtful=True), outcome(2, last=True)]
     assert SeamDriver().feed(*heard).text == "Thanks for watching!"
 
 
-def test_repetitions_are_the_same_whatever_comes_first() -> None:
+def test_rejected_repetitions_do_not_depend_on_the_order() -> None:
     heard = [outcome(n, thanks(n * CHUNK_S + 2), doubtful=n != 2) for n in range(6)] + [outcome(6, last=True)]
     expected = SeamDriver().feed(*heard)
     for seed in range(20):

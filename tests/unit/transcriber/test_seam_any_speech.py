@@ -1,4 +1,4 @@
-"""The seam, whatever the words, the borders and the order."""
+"""The seam with arbitrary words, borders and completion order."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def speech(draw: st.DrawFn) -> list[Word]:
 
 
 def told_apart(words: Sequence[Word], apart_s: float) -> list[Word]:
-    """The same words, none repeated within `apart_s`: times that are off by half of it could not tell them apart."""
+    """The same words, none repeated within `apart_s`: with time errors of half of that, they would be ambiguous."""
     result: list[Word] = []
     for n, w in enumerate(words):
         near = any(w.start_s - other.start_s < apart_s and w.text == other.text for other in result)
@@ -51,7 +51,7 @@ def told_apart(words: Sequence[Word], apart_s: float) -> list[Word]:
 
 
 def windows(words: Sequence[Word], jitter_s: float, junk: bool, rng: random.Random) -> list[Outcome]:
-    """What a recogniser hears of them chunk by chunk: words cut by an edge are left out, or come out as junk."""
+    """Simulate a recogniser, chunk by chunk: words cut by an edge are omitted, or replaced by junk."""
     n_chunks = int((words[-1].end_s if words else 0.0) // CHUNK_S) + 1
     outcomes = []
     for seq in range(n_chunks):
@@ -64,7 +64,7 @@ def windows(words: Sequence[Word], jitter_s: float, junk: bool, rng: random.Rand
             if cut and not junk:
                 continue
             shift_s = rng.uniform(-jitter_s, jitter_s)
-            earliest_s = heard[-1].end_s if heard else begin_s  # times may be off, the order is not
+            earliest_s = heard[-1].end_s if heard else begin_s  # times may be wrong, but not the order
             start_s = min(end_s, max(earliest_s, w.start_s + shift_s))
             stop_s = max(start_s, min(end_s, w.end_s + shift_s))
             heard.append(
@@ -78,7 +78,7 @@ def windows(words: Sequence[Word], jitter_s: float, junk: bool, rng: random.Rand
 
 @EXAMPLES
 @given(words=speech(), seed=st.integers(0, 1_000_000), policy=st.sampled_from([STATION, JOB, MICROPHONE]))
-def test_every_word_comes_out_once_and_in_order_whoever_finishes_first(
+def test_every_word_appears_once_and_in_order_whatever_the_completion_order(
     words: list[Word], seed: int, policy: Policy
 ) -> None:
     rng = random.Random(seed)
@@ -116,8 +116,8 @@ def test_everything_at_once(words: list[Word], seed: int) -> None:
 
 @EXAMPLES
 @given(words=speech(), seed=st.integers(0, 1_000_000))
-def test_whatever_is_heard_final_captions_stay(words: list[Word], seed: int) -> None:
-    """Hypotheses that have nothing to do with each other; the listener checks what must hold."""
+def test_final_captions_stay_with_arbitrary_hypotheses(words: list[Word], seed: int) -> None:
+    """With unrelated hypotheses; the driver checks the invariants."""
     rng = random.Random(seed)
     outcomes = [
         replace(o, parts=(part((w for w in words_of(o) if rng.random() < 0.7), rng.choice(["sv", "ja"])),))
@@ -131,7 +131,7 @@ def test_whatever_is_heard_final_captions_stay(words: list[Word], seed: int) -> 
 
 @st.composite
 def turning(draw: st.DrawFn) -> list[tuple[Word, str]]:
-    """Words of two languages in turn, each a second and more long, with pauses between, and all told apart."""
+    """Distinct words of two alternating languages, each at least a second long, with pauses between."""
     at_s = draw(st.floats(0, 2))
     words: list[tuple[Word, str]] = []
     for turn in range(draw(st.integers(1, 8))):
@@ -145,7 +145,7 @@ def turning(draw: st.DrawFn) -> list[tuple[Word, str]]:
 
 
 def heard_in_turn(words: Sequence[tuple[Word, str]], rng: random.Random) -> list[Outcome]:
-    """What perfect ears hear of them, with overlaps of 0.6 to 2 s and sureness that differs from window to window."""
+    """Simulate a perfect recogniser, with overlaps of 0.6 to 2 s and a confidence that differs between windows."""
     outcomes: list[Outcome] = []
     lead_s, end_s = 0.0, words[-1][0].end_s
     for seq in range(int(end_s // CHUNK_S) + 1):
@@ -165,7 +165,7 @@ def heard_in_turn(words: Sequence[tuple[Word, str]], rng: random.Random) -> list
 
 @EXAMPLES
 @given(words=turning(), seed=st.integers(0, 1_000_000), policy=st.sampled_from([STATION, JOB, MICROPHONE]))
-def test_where_languages_come_in_turn_every_word_comes_once_and_in_order(
+def test_with_alternating_languages_every_word_appears_once_and_in_order(
     words: list[tuple[Word, str]], seed: int, policy: Policy
 ) -> None:
     rng = random.Random(seed)

@@ -1,4 +1,4 @@
-"""The seam, where it is in doubt which language is spoken: chunks vote."""
+"""The seam with chunks of doubtful language: chunks vote."""
 
 from __future__ import annotations
 
@@ -21,41 +21,41 @@ def in_turn(*english: float) -> list[Outcome]:
 
 
 def heard_in(driver: SeamDriver) -> list[str]:
-    """The language of each chunk's words, as they are spelled; checked against what the captions say."""
+    """The language of each chunk's words, from their spelling; checked against that of the captions."""
     for caption in driver.shown:
         assert {w.text[:2] for w in caption.words} <= {caption.language}
     found = {int(w.text[2:].split(".")[0]): w.text[:2] for caption in driver.shown for w in caption.words}
     return [found[seq] for seq in sorted(found)]
 
 
-def test_a_chunk_in_doubt_is_taken_in_the_language_that_is_voted_for() -> None:
+def test_doubtful_chunk_is_captioned_in_the_voted_language() -> None:
     driver = SeamDriver(JOB).feed(*in_turn(0.1, 0.1, 0.7, 0.2))
     assert heard_in(driver) == ["sv"] * 4
 
 
-def test_a_chunk_that_is_certainly_in_another_language_is_taken_in_its_own() -> None:
+def test_chunk_certainly_in_another_language_is_captioned_in_its_own() -> None:
     driver = SeamDriver(JOB).feed(*in_turn(0.0, 0.0, 1.0, 0.0))
     assert heard_in(driver) == ["sv", "sv", "en", "sv"]
 
 
-def test_a_few_words_are_kept_and_do_not_change_what_captions_say() -> None:
+def test_few_words_are_kept_without_changing_the_captions_language() -> None:
     chunks = [spoken(0, 0.0), spoken(1, 1.0, n_words=2), spoken(2, 0.0), outcome(3, last=True)]
     driver = SeamDriver(JOB).feed(*chunks)
     assert {w[:2] for w in driver.words} == {"sv", "en"}
     assert {caption.language for caption in driver.shown} == {"sv"}
 
 
-def test_a_programme_that_turns_is_followed_within_three_chunks_however_much_it_is_in_doubt() -> None:
+def test_new_language_is_followed_within_three_chunks_even_in_doubt() -> None:
     assert heard_in(SeamDriver(JOB).feed(*in_turn(*[0.1] * 6, *[0.8] * 4))) == ["sv"] * 7 + ["en"] * 3
 
 
-def test_what_is_rejected_does_not_vote_and_where_nothing_is_said_nothing_changes() -> None:
+def test_rejected_text_and_silence_do_not_vote() -> None:
     unheard = [outcome(seq, parts=(part((), "en", 1.0),)) for seq in range(1, 6)]
     driver = SeamDriver(JOB).feed(spoken(0, 0.0), *unheard, spoken(6, 0.5), outcome(7, last=True))
     assert heard_in(driver) == ["sv", "sv"]
 
 
-def test_a_hypothesis_that_was_rejected_is_not_replaced_by_one_in_another_language() -> None:
+def test_rejected_reading_is_not_replaced_by_one_in_another_language() -> None:
     [heard] = spoken(2, 0.6).parts
     doubtful = outcome(2, parts=(replace(heard, readings={**heard.readings, "sv": Reading((), "sv")}),))
     driver = SeamDriver(JOB).feed(spoken(0, 0.0), spoken(1, 0.0), doubtful, outcome(3, last=True))
@@ -67,7 +67,7 @@ def test_a_hypothesis_that_was_rejected_is_not_replaced_by_one_in_another_langua
     [(0.5, 4, "en"), (0.75, 4, "sv"), (0.5, 1, "sv")],
     ids=["far", "near", "a word"],
 )
-def test_what_a_recogniser_was_by_far_surer_of_in_another_language_counts_unless_it_is_a_word(
+def test_much_more_confident_reading_in_another_language_wins_unless_it_is_one_word(
     confidence: float, words: int, expected: str
 ) -> None:
     guess = Reading(tuple(Word(f"sv{n}", 11 + 0.5 * n, 11.3 + 0.5 * n, confidence) for n in range(4)), "sv")
@@ -90,7 +90,7 @@ def test_a_translation_is_english_whatever_is_spoken() -> None:
     seed=st.integers(0, 1_000_000),
     policy=st.sampled_from([JOB, MICROPHONE]),
 )
-def test_whoever_finishes_first_the_language_is_the_same(english: list[float], seed: int, policy: Policy) -> None:
+def test_language_does_not_depend_on_the_completion_order(english: list[float], seed: int, policy: Policy) -> None:
     rng = random.Random(seed)
     chunks = [spoken(seq, p, rng.randint(0, 7)) for seq, p in enumerate(english)]
     chunks[-1] = replace(chunks[-1], last=True)

@@ -1,4 +1,4 @@
-"""The seam, whoever finishes first: what waits for what, how long, and from one epoch to the next."""
+"""The seam with chunks out of order: what waits for what, for how long, and across epochs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from wire.messages import Content
 # --- chunks ----------------------------------------------------------------------------------------
 
 
-def test_a_chunk_that_comes_too_early_waits_for_those_before_it() -> None:
+def test_early_chunk_waits_for_earlier_ones() -> None:
     first, second, third = numbered(3)
     driver = SeamDriver().feed(third, second)
     assert driver.captions == []
     assert driver.feed(first).words == ["0.", "1.", "2."]
 
 
-def test_a_chunk_that_comes_twice_changes_nothing() -> None:
+def test_duplicate_chunk_changes_nothing() -> None:
     first, second, third = numbered(3)
     driver = SeamDriver().feed(first, third)
     assert advance(driver.state, first, STATION, 0.0) is None
@@ -29,7 +29,7 @@ def test_a_chunk_that_comes_twice_changes_nothing() -> None:
     assert all(advance(driver.state, late, STATION, 0.0) is None for late in (first, second, third))
 
 
-def test_a_live_hole_is_declared_lost_when_what_is_behind_it_has_waited_enough() -> None:
+def test_missing_live_chunk_is_declared_lost_after_the_maximum_lag() -> None:
     chunks = numbered(40)
     driver = SeamDriver(Policy("stations/demo", max_lag_s=60.0)).feed(*chunks[:3], *chunks[4:30])
     driver.wait(59.0).feed(chunks[30])
@@ -41,14 +41,14 @@ def test_a_live_hole_is_declared_lost_when_what_is_behind_it_has_waited_enough()
     assert advance(driver.state, chunks[3], STATION, 0.0) is None, "the straggler comes too late"
 
 
-def test_a_job_waits_for_its_hole() -> None:
+def test_job_waits_for_a_missing_chunk() -> None:
     chunks = numbered(40)
     driver = SeamDriver(JOB).feed(*chunks[1:])
     assert driver.captions == []
     assert driver.feed(chunks[0]).words == [f"{n}." for n in range(40)]
 
 
-def test_a_source_whose_state_is_lost_goes_on_where_it_is() -> None:
+def test_source_without_state_continues_with_the_current_chunk() -> None:
     chunks = numbered(60)
     driver = SeamDriver().feed(*chunks[50:52])
     assert driver.captions == [], "another worker may still have an earlier one"
@@ -64,7 +64,7 @@ def test_chunks_missing_at_the_beginning_of_an_epoch_leave_a_gap() -> None:
     assert driver.words[:2] == ["Hej.", "2."]
 
 
-def test_progress_tells_how_far_the_source_is_captioned() -> None:
+def test_progress_is_that_of_the_captions() -> None:
     first, second, third = numbered(3)
     result = advance(None, first, STATION, 0.0)
     assert result is not None
@@ -80,7 +80,7 @@ def test_progress_tells_how_far_the_source_is_captioned() -> None:
 # --- epochs ----------------------------------------------------------------------------------------
 
 
-def test_a_new_epoch_settles_the_old_one_and_counts_captions_on() -> None:
+def test_new_epoch_settles_the_old_one_and_continues_caption_ids() -> None:
     old = [outcome(0, [word("Vi", 4.3), word("kommer", 4.6)], last=True)]
     driver = SeamDriver().feed(*old, *again(numbered(1), after_s=5.0))
     assert [(c.id, c.epoch, c.text, c.final) for c in driver.shown] == [
@@ -90,7 +90,7 @@ def test_a_new_epoch_settles_the_old_one_and_counts_captions_on() -> None:
     assert not driver.finished, "a station goes on"
 
 
-def test_what_came_of_no_epoch_is_a_gap() -> None:
+def test_time_between_two_epochs_is_a_gap() -> None:
     old = [outcome(0, [word("Vi", 4.3), word("kommer", 4.6)], last=True)]
     driver = SeamDriver().feed(*old, *again(numbered(1)))
     assert [(c.id, c.content, c.start_s, c.end_s, c.reason, c.text, c.final) for c in driver.shown[1:]] == [
@@ -106,13 +106,13 @@ def test_what_came_of_no_epoch_is_a_gap() -> None:
 
 def test_epochs_that_meet_or_overlap_leave_no_gap() -> None:
     old = [outcome(0, [word("Hej.", 1.0)], last=True)]
-    for after_s in (2.0, 5.0, 6.0):  # a server repeats what it had buffered; two clocks differ a little
+    for after_s in (2.0, 5.0, 6.0):  # a server repeats buffered audio; two clocks differ a little
         driver = SeamDriver().feed(*old, *again(numbered(1), after_s=after_s))
         assert [c.content for c in driver.shown] == [Content.SPEECH] * 2
     assert not [c for c in SeamDriver().feed(*again(numbered(2), epoch=7)).shown if c.reason], "the first one seen"
 
 
-def test_a_new_epoch_that_overtakes_the_old_ones_end_waits_for_it() -> None:
+def test_new_epoch_waits_for_the_end_of_the_old_one() -> None:
     first, second, third = numbered(3)
     third = replace(third, last=True)
     driver = SeamDriver().feed(first, *again(numbered(2)), third)
@@ -120,15 +120,15 @@ def test_a_new_epoch_that_overtakes_the_old_ones_end_waits_for_it() -> None:
     assert driver.feed(second).words == ["0.", "1.", "2.", "0.", "1."]
 
 
-def test_an_epoch_that_never_ended_is_given_up() -> None:
+def test_epoch_without_an_end_is_abandoned() -> None:
     new = again(numbered(6))
     driver = SeamDriver().feed(*numbered(2), *new[:4]).wait(PATIENCE_S - 1).feed(new[4])
     assert driver.words == ["0.", "1."]
     assert driver.wait(1.0).feed(new[5]).words == ["0.", "1.", *(f"{n}." for n in range(6))]
 
 
-def test_the_last_chunk_of_a_source_waits_for_no_epoch_that_never_ended() -> None:
-    """Of a microphone that is closed soon after its ingest worker died; no chunk follows that could end the waiting."""
+def test_last_chunk_of_a_source_does_not_wait_for_an_unended_epoch() -> None:
+    """For a microphone closed soon after its ingest worker died, no later chunk could end the wait."""
     for last in (1, 2):
         new = again(numbered(last))
         end = outcome(last, epoch=2, start_s=120.0, end_s=120.0, lead_s=0.0, parts=(), last=True)
@@ -138,7 +138,7 @@ def test_the_last_chunk_of_a_source_waits_for_no_epoch_that_never_ended() -> Non
         assert all(caption.final for caption in driver.shown)
 
 
-def test_an_epoch_is_as_long_as_the_next_one_says() -> None:
+def test_epoch_has_the_length_that_the_next_one_states() -> None:
     first, second, third = numbered(3)
     begin, *more = again(numbered(2))
     begin = replace(begin, follows=(1, 2))
@@ -151,7 +151,7 @@ def test_an_epoch_is_as_long_as_the_next_one_says() -> None:
     assert SeamDriver(MICROPHONE).feed(*more, end, begin, second, first).words == ["0.", "1."]
 
 
-def test_an_epoch_that_is_overtaken_whole_is_not_given_up_for_the_end_of_the_one_before() -> None:
+def test_completely_overtaken_epoch_is_not_abandoned() -> None:
     (first,), (second,), (third,) = (numbered(1), again(numbered(1)), again(numbered(1), epoch=3, after_s=200.0))
     first, second = replace(first, last=True), replace(second, follows=(1, 1))
     driver = SeamDriver().feed(first, replace(third, follows=(2, 1)))

@@ -1,4 +1,4 @@
-"""What the seam shows of a chunk that is not whole yet, and that nothing else comes of it."""
+"""Previews: the seam shows partial chunks, with no other effect."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from wire.messages import Caption, Word
 
 
 class Reader(SeamDriver):
-    """Somebody who reads along."""
+    """A live viewer."""
 
     @property
     def late(self) -> SeamDriver:
-        """Somebody who comes now, and is told what is in the log."""
+        """A viewer who joins now, and gets the captions in the log."""
         other = SeamDriver(self.policy)
         other.captions = [caption for caption in self.captions if caption not in self.ahead]
         return other
@@ -43,7 +43,7 @@ class Reader(SeamDriver):
         self.ahead: list[Caption] = []
 
     def read(self, *partial: Outcome) -> list[Caption]:
-        """What is shown of chunks that are not whole yet."""
+        """Preview partial chunks; return the captions shown."""
         shown: list[Caption] = []
         for one in partial:
             if result := preview(self.state, one, self.policy):
@@ -63,7 +63,7 @@ def partial(seq: int, length_s: float, words: Iterable[Word], **changes: object)
     return outcome(seq, words, end_s=end_s, tail_s=length_s, captured_s=1000.0 + end_s, **changes)
 
 
-def test_words_are_shown_before_their_chunk_is_whole_but_for_one_that_may_be_cut() -> None:
+def test_preview_shows_all_words_except_one_that_may_be_cut() -> None:
     reader = Reader()
     assert [c.text for c in reader.read(partial(0, 1.25, [word("God", 0.2), word("mor", 1.0)]))] == ["God"]
     assert [c.text for c in reader.read(partial(0, 2.5, [word("God", 0.2), word("morgon", 1.0)]))] == ["God morgon"]
@@ -71,21 +71,21 @@ def test_words_are_shown_before_their_chunk_is_whole_but_for_one_that_may_be_cut
     assert reader.text == "God morgon."
 
 
-def test_what_the_whole_chunk_does_not_have_is_withdrawn() -> None:
+def test_previewed_words_missing_from_the_complete_chunk_are_withdrawn() -> None:
     reader = Reader()
     reader.read(partial(0, 2.5, [word("brus", 0.5)]))
     reader.feed(outcome(0))
     assert reader.text == ""
 
 
-def test_a_later_chunk_goes_on_behind_what_is_provisional() -> None:
+def test_preview_continues_after_provisional_words() -> None:
     reader = Reader()
     reader.feed(outcome(0, [word("ett", 3.0), word("två", 4.5)]))
     reader.read(partial(1, 1.25, [word("två", 4.5), word("tre", 5.3)]))
     assert reader.text == "ett två tre"
 
 
-def test_one_that_comes_too_late_or_too_early_or_behind_a_longer_one_shows_nothing() -> None:
+def test_late_early_or_shorter_preview_shows_nothing() -> None:
     reader = Reader()
     assert not reader.read(partial(1, 1.25, [word("ett", 5.3)])), "what comes before it is not known yet"
     reader.feed(outcome(0, [word("noll", 2.0)]))
@@ -96,7 +96,7 @@ def test_one_that_comes_too_late_or_too_early_or_behind_a_longer_one_shows_nothi
     assert not reader.read(partial(1, 1.25, [word("ett", 105.3)], epoch=2, start_s=105.0))
 
 
-def test_a_clock_that_is_set_back_by_a_reconnection_hides_nothing() -> None:
+def test_clock_set_back_by_a_reconnection_does_not_hide_previews() -> None:
     reader = Reader()
     reader.feed(outcome(0, [word("noll", 2.0)]))
     reader.read(partial(1, 4.0, [word("ett", 5.3)]))
@@ -105,7 +105,7 @@ def test_a_clock_that_is_set_back_by_a_reconnection_hides_nothing() -> None:
     assert reader.read(partial(1, 1.5, [word("tre", 5.7)], epoch=2, start_s=5.5))
 
 
-def test_another_language_waits_until_the_chunk_is_whole() -> None:
+def test_another_language_is_not_previewed() -> None:
     reader = Reader()
     reader.feed(outcome(0, parts=(part([word("hej", 2.0)], "sv", 0.99),)))
     english = (part([word("now", 5.3), word("the", 5.8), word("news", 6.2)], "en", 0.99),)
@@ -116,7 +116,7 @@ def test_another_language_waits_until_the_chunk_is_whole() -> None:
 
 @EXAMPLES
 @given(words=speech(), seed=st.integers(0, 1_000_000), policy=st.sampled_from([STATION, MICROPHONE]))
-def test_what_becomes_final_is_what_it_had_been_without(words: list[Word], seed: int, policy: Policy) -> None:
+def test_final_captions_do_not_depend_on_previews(words: list[Word], seed: int, policy: Policy) -> None:
     rng = random.Random(seed)
     whole, plain, reader = windows(words, 0.2, True, rng), SeamDriver(policy), Reader(policy)
     for one in whole:
@@ -132,7 +132,7 @@ def test_what_becomes_final_is_what_it_had_been_without(words: list[Word], seed:
     assert reader.text == plain.text
 
 
-def test_what_was_shown_ahead_is_logged_with_the_chunk_even_if_that_changes_nothing() -> None:
+def test_previewed_caption_is_logged_with_the_chunk_even_if_unchanged() -> None:
     reader = Reader()
     words = [word("ett", 0.5), word("två", 4.2)]
     reader.read(partial(0, 4.9, words))
@@ -140,14 +140,14 @@ def test_what_was_shown_ahead_is_logged_with_the_chunk_even_if_that_changes_noth
     assert reader.late.text == reader.text == "ett två"
 
 
-def test_who_begins_to_read_between_two_partial_chunks_misses_no_line() -> None:
+def test_viewer_who_joins_between_two_previews_misses_no_line() -> None:
     reader, late = Reader(), SeamDriver()
     reader.read(partial(0, 2.5, [word("Ett.", 0.5), word("Två.", 1.8)]))
     late.captions = reader.read(partial(0, 3.75, [word("Ett.", 0.5), word("Två.", 1.8), word("Tre.", 3.0)]))
     assert late.text == reader.text == "Ett. Två. Tre."
 
 
-def test_what_was_shown_ahead_stays_while_its_chunk_is_missing_and_the_next_one_is_there() -> None:
+def test_preview_stays_while_its_chunk_is_missing_and_the_next_one_waits() -> None:
     reader = Reader()
     reader.feed(outcome(0, [word("noll", 2.0)]))
     reader.read(partial(1, 3.75, [word("ett", 5.5), word("två", 7.0)]))
@@ -157,13 +157,13 @@ def test_what_was_shown_ahead_stays_while_its_chunk_is_missing_and_the_next_one_
     assert reader.text == "noll ett två tre"
 
 
-def test_words_before_a_turn_are_not_hidden_by_it() -> None:
+def test_turn_in_a_preview_hides_no_words_before_it() -> None:
     reader, turning = Reader(), in_parts(0, ("sv", 0.5, 3), ("en", 2.5, 3))
     assert not reader.read(partial(0, 4.9, (), parts=turning.parts))
     assert reader.feed(turning).text.split()[0] == "sv@0.5"
 
 
-def test_words_at_the_end_of_the_chunk_before_stay_however_short_the_next_one_is_so_far() -> None:
+def test_short_preview_does_not_withdraw_words_of_the_previous_chunk() -> None:
     reader = Reader()
     words = [word("ett", 4.1), word("två", 4.65, 5.0)]
     reader.feed(outcome(0, words))

@@ -1,4 +1,4 @@
-"""The seam, where the language turns: each word once, in its own, and captions end there."""
+"""The seam with turns of language: each word appears once, in its own language, and captions end at turns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_words_before_a_turn_stay_in_their_language_and_end_their_line() -> None
     ]
 
 
-def test_a_word_that_is_cut_short_at_a_turn_stays_in_its_language() -> None:
+def test_word_cut_at_a_turn_stays_in_its_language() -> None:
     first = outcome(0, parts=(part([word("Hej", 3.2), word("då", 3.9, 4.9)], p=1.0),))
     second = [word(f"so{n}", 4.8 + 0.5 * n, 5.2 + 0.5 * n) for n in range(6)]
     driver = SeamDriver().feed(first, outcome(1, parts=(part(second, "en", 1.0),)))
@@ -32,28 +32,28 @@ def test_a_word_that_is_cut_short_at_a_turn_stays_in_its_language() -> None:
 
 
 @pytest.mark.parametrize(("code", "turned"), [("en", False), ("ja", True)])
-def test_a_name_turns_nothing_however_long_it_takes_to_say(code: str, turned: bool) -> None:
-    """A word is a character where there are no spaces between words."""
+def test_name_does_not_change_the_language(code: str, turned: bool) -> None:
+    """In a language without spaces, a word is a character."""
     name = (Word(f"{code}1", 1.5, 2.2, 0.9), Word(f"{code}2", 2.2, 2.9, 0.9))
     turning = outcome(0, parts=(*in_parts(0, ("sv", 0.2, 2)).parts, part(name, code, 1.0)))
     shown = SeamDriver(JOB).feed(turning, outcome(1, last=True)).shown
     assert ({caption.language for caption in shown} == {"sv", code}) == turned
 
 
-def test_a_chunk_in_which_the_language_turns_is_in_two() -> None:
+def test_chunk_with_a_turn_has_two_languages() -> None:
     driver = SeamDriver(JOB).feed(in_parts(0, ("sv", 0.5, 3), ("en", 2.6, 3)), outcome(1, last=True))
     assert [(c.language, {w.text[:2] for w in c.words}) for c in driver.shown] == [("sv", {"sv"}), ("en", {"en"})]
 
 
-def test_a_language_that_turns_and_turns_back_within_a_chunk_is_followed_but_not_for_a_word() -> None:
+def test_two_turns_within_a_chunk_are_followed_but_not_for_one_word() -> None:
     turns = in_parts(0, ("sv", 0.2, 2), ("en", 1.4, 3), ("sv", 3.3, 3))
     assert [c.language for c in SeamDriver(JOB).feed(turns, outcome(1, last=True)).shown] == ["sv", "en", "sv"]
     word_only = in_parts(0, ("sv", 0.2, 2), ("en", 1.6, 1), ("sv", 2.6, 3))
     assert {c.language for c in SeamDriver(JOB).feed(word_only, outcome(1, last=True)).shown} == {"sv"}
 
 
-def test_what_the_earlier_window_was_surer_of_stays_where_the_later_one_heard_it_in_another_language() -> None:
-    """Of "o'clock" the later window heard but the end."""
+def test_more_confident_words_of_the_earlier_window_are_kept_at_a_turn() -> None:
+    """The later window has only the end of "o'clock"."""
     first = replace(in_parts(0, ("sv", 0.2, 3), ("en", 2.4, 5)), tail_s=1.2)
     second = replace(in_parts(1, ("sv", -0.7, 8)), lead_s=1.2)
     [part] = second.parts
@@ -64,15 +64,15 @@ def test_what_the_earlier_window_was_surer_of_stays_where_the_later_one_heard_it
     assert [(c.language, len(c.words)) for c in driver.shown] == [("sv", 3), ("en", 5), ("sv", 6)]
 
 
-def test_what_the_overlap_repeats_in_the_old_language_turns_nothing_back() -> None:
+def test_old_language_in_the_overlap_does_not_turn_back() -> None:
     first = replace(in_parts(0, ("sv", 1.0, 4), ("en", 3.4, 3)), tail_s=2.5)
     second = replace(in_parts(1, ("sv", -2.2, 1), ("en", -1.6, 8)), lead_s=2.5)
     driver = SeamDriver(JOB).feed(first, second, outcome(2, last=True))
     assert [(c.language, len(c.words)) for c in driver.shown] == [("sv", 4), ("en", 8)]
 
 
-def test_words_that_the_window_before_wrote_in_the_old_language_are_replaced_where_the_new_one_is_surer() -> None:
-    """A window that ends with the first words of another language makes something up for them."""
+def test_more_confident_words_of_the_later_window_replace_those_in_the_old_language() -> None:
+    """A window that ends with the first words of another language invents text for them."""
     old = [word("Hej", 3.0), word("då.", 3.4), Word("Hemma", 4.2, 4.6, 0.3), Word("laget", 4.6, 4.9, 0.4)]
     told = ("Here", "are", "the", "main", "stories", "now")
     new = [Word(text, 4.1 + 0.3 * n, 4.3 + 0.3 * n, 0.95) for n, text in enumerate(told)]
@@ -83,7 +83,7 @@ def test_words_that_the_window_before_wrote_in_the_old_language_are_replaced_whe
     ]
 
 
-def test_words_of_the_old_language_that_the_new_window_mishears_stay() -> None:
+def test_words_misheard_by_the_later_window_stay_in_the_old_language() -> None:
     old = [word("Hej", 3.0), word("på", 4.1), word("onsdag.", 4.4, 4.9)]
     new = [Word("on", 4.1, 4.4, 0.3), Word("ounce", 4.4, 4.9, 0.4)]
     new += [word(text, 5.1 + 0.4 * n) for n, text in enumerate(("Here", "are", "the", "stories"))]
@@ -94,15 +94,15 @@ def test_words_of_the_old_language_that_the_new_window_mishears_stay() -> None:
     ]
 
 
-def test_a_word_before_a_turn_that_only_the_window_before_heard_stays() -> None:
-    """The later window begins with it and does not hear it; what that is sure of comes behind."""
+def test_word_before_a_turn_that_only_the_earlier_window_has_is_kept() -> None:
+    """The later window begins with it and omits it, but has confident words after it."""
     first = outcome(0, parts=(part([word("Stort", 3.0), Word("tack.", 4.1, 4.5, 0.8)], p=1.0),))
     new = [Word(text, 4.7 + 0.4 * n, 5.0 + 0.4 * n, 0.95) for n, text in enumerate(("Good", "evening", "to", "you"))]
     heard = SeamDriver(JOB).feed(first, outcome(1, parts=(part(new, "en", 1.0),)), outcome(2, last=True))
     assert [(c.language, c.text) for c in heard.shown] == [("sv", "Stort tack."), ("en", "Good evening to you")]
 
 
-def test_what_is_not_believed_turns_nothing() -> None:
+def test_rejected_text_does_not_change_the_language() -> None:
     def said(text: str, at_s: float) -> list[Word]:
         return [Word(w, at_s + 0.4 * n, at_s + 0.4 * n + 0.4) for n, w in enumerate(text.split())]
 

@@ -1,4 +1,4 @@
-"""What an older or newer version of the seam wrote is read."""
+"""States written by older or newer versions of the seam are read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wire.messages import Word
     ("state", "id"),
     [(b'{"from": "the future", "lines": {"next_id": 7}}', 7), (b"no JSON", 1), (b"[]", 1), (b'{"lines": []}', 1)],
 )
-def test_a_state_of_another_version_begins_anew(state: bytes, id: int) -> None:
+def test_unreadable_state_is_reset(state: bytes, id: int) -> None:
     first = outcome(0, [word("Hej.", 1.0)], last=True)
     advanced = advance(state, first, STATION, 0.0)
     assert advanced is not None
@@ -24,7 +24,7 @@ def test_a_state_of_another_version_begins_anew(state: bytes, id: int) -> None:
     assert advance(advanced.state, first, STATION, 0.0) is None
 
 
-def test_a_job_goes_on_from_the_state_of_a_version_that_kept_more() -> None:
+def test_state_with_unknown_fields_is_read() -> None:
     driver = SeamDriver(JOB).feed(outcome(0, [word("Hej", 4.5)]), outcome(2, [word("slut.", 11.0)]))
     assert driver.state is not None
     state = json.loads(driver.state)
@@ -35,7 +35,7 @@ def test_a_job_goes_on_from_the_state_of_a_version_that_kept_more() -> None:
     assert driver.finished, "a job that began anew would wait for its first chunks for ever"
 
 
-def test_a_job_goes_on_behind_a_state_that_cannot_be_read() -> None:
+def test_job_continues_after_an_unreadable_state() -> None:
     driver = SeamDriver(JOB).feed(outcome(0, [word("Hej.", 1.0)]), outcome(1, [word("Du.", 6.0)]))
     assert driver.state is not None
     driver.state = json.dumps(json.loads(driver.state) | {"tail": "of another kind"}).encode()
@@ -64,7 +64,7 @@ def test_a_part_that_an_older_version_wrote_is_read() -> None:
     assert Part.from_list(values) == Part({"sv": Reading((Word("Hej", 16.0, 16.4, 0.9),), "sv", doubtful=True)})
 
 
-def test_an_outcome_waits_as_it_is() -> None:
+def test_parked_outcome_survives_a_round_trip() -> None:
     rejected = outcome(3, parts=(Part({"sv": Reading((), "sv", rejected="loop")}),))
     parts = in_parts(3, ("sv", 0.5, 3), ("en", 3.0, 2))
     for waiting in (spoken(3, 0.4), spoken(3, 0.0), parts, outcome(3), lost(3), rejected):

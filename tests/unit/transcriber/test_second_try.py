@@ -1,4 +1,4 @@
-"""What is decoded again, and that it only gets likelier. On a Whisper of random weights, which is always in doubt."""
+"""The second try, on a Whisper with random weights, which is always in doubt: the result is never less likely."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from transcriber.transformers_engine import TransformersEngine
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 GREEDY = SecondTry(beams=1)
-#: Random weights are never sure of what they find, either.
+#: With random weights, the results of a search are never confident either.
 EVERY = SecondTry(above=-100.0)
 
 
@@ -34,7 +34,7 @@ def model(tiny_checkpoint: Path) -> Model:
 @pytest.fixture(scope="module")
 def utterances() -> list[Utterance]:
     languages = ["sv", "en", "sv", "en", "sv", None]
-    # Lengths differ, and with them the caps; two are alike and are searched together.
+    # Lengths, and so the limits, differ; two are equal and are searched together.
     return [Utterance(noise(1 + seed // 2, seed), language) for seed, language in enumerate(languages)]
 
 
@@ -43,17 +43,17 @@ def likeliest(engine: TransformersEngine, utterances: Sequence[Utterance]) -> li
 
 
 @given(st.floats(-5, 0), st.integers(0, 50), st.floats(-5, 0))
-def test_only_what_was_written_is_in_doubt(mean: float, tokens: int, below: float) -> None:
+def test_empty_text_is_never_in_doubt(mean: float, tokens: int, below: float) -> None:
     assert SecondTry(below).doubts(mean, tokens) == (tokens > 0 and mean < below)
 
 
-def test_a_guess_is_not_taken_for_a_guess(model: Model, utterances: list[Utterance]) -> None:
+def test_guess_replaces_no_guess(model: Model, utterances: list[Utterance]) -> None:
     first = TransformersEngine(model, second_try=GREEDY).transcribe(utterances)
     assert TransformersEngine(model).transcribe(utterances) == first
 
 
 @given(st.floats(-5, 0), st.floats(-5, 0), st.floats(-5, 0))
-def test_only_what_is_likely_and_likelier_is_taken(found: float, first: float, above: float) -> None:
+def test_result_must_be_likely_and_likelier(found: float, first: float, above: float) -> None:
     assert SecondTry(above=above).better(found, first) == (found > first and found > above)
 
 
@@ -80,13 +80,13 @@ def test_doubt_is_that_of_the_first_try(model: Model, utterances: list[Utterance
         assert after.no_speech_probability == before.no_speech_probability
 
 
-def test_what_is_not_doubtful_stays(model: Model, utterances: list[Utterance]) -> None:
+def test_confident_text_is_not_decoded_again(model: Model, utterances: list[Utterance]) -> None:
     first = TransformersEngine(model, second_try=GREEDY).transcribe(utterances)
     lowest = min(h.mean_log_probability for heard in first for h in heard.hypotheses.values())
     assert TransformersEngine(model, second_try=SecondTry(below=lowest, above=-100.0)).transcribe(utterances) == first
 
 
-def test_only_the_doubtful_rows_of_a_batch_are_tried_again(model: Model, utterances: list[Utterance]) -> None:
+def test_only_doubtful_rows_are_decoded_again(model: Model, utterances: list[Utterance]) -> None:
     first = likeliest(TransformersEngine(model, second_try=GREEDY), utterances[:5])
     middle = sorted(h.mean_log_probability for h in first)[2]
     some = likeliest(TransformersEngine(model, second_try=SecondTry(below=middle, above=-100.0)), utterances[:5])
@@ -125,7 +125,7 @@ def encoded(engine: TransformersEngine, utterances: Sequence[Utterance]) -> Tens
 
 
 @torch.inference_mode()
-def test_reading_a_text_gives_what_writing_it_gave(model: Model, utterances: list[Utterance]) -> None:
+def test_scoring_a_text_equals_decoding_it(model: Model, utterances: list[Utterance]) -> None:
     engine = TransformersEngine(model, second_try=EVERY)
     states = encoded(engine, utterances)
     prefixes = [model.tokens.prefix(utterance.language or "sv", "transcribe") for utterance in utterances]
@@ -163,7 +163,7 @@ def test_the_search_is_transformers(model: Model, utterances: list[Utterance]) -
 
 @pytest.mark.parametrize("fitting", [4, 1])
 @torch.inference_mode()
-def test_where_memory_ends_fewer_are_searched_together(
+def test_search_is_split_when_memory_runs_out(
     model: Model, utterances: list[Utterance], monkeypatch: pytest.MonkeyPatch, fitting: int
 ) -> None:
     engine = TransformersEngine(model, second_try=EVERY)
@@ -187,7 +187,7 @@ def test_where_memory_ends_fewer_are_searched_together(
 
 
 @torch.inference_mode()
-def test_a_single_one_that_finds_no_room_fails(
+def test_search_of_one_row_that_does_not_fit_fails(
     model: Model, utterances: list[Utterance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*words: object) -> Tensor:

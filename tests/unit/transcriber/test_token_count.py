@@ -1,4 +1,4 @@
-"""Tokens of scripts that a tokenizer has hardly a letter of: several for each letter, one of which begins it."""
+"""Scripts with few letters in the vocabulary: each letter takes several tokens, of which one begins it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wire.messages import Word
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-#: Read at ease in some two seconds: Georgian, Malayalam and Burmese, Swedish beside them.
+#: Texts of about two seconds at a calm pace: Georgian, Malayalam and Burmese, and Swedish for comparison.
 READ_S = 2.0
 TEXTS = ("საქართველოს დედაქალაქი თბილისია", "കേരളത്തിന്റെ തലസ്ഥാനം", "မြန်မာနိုင်ငံ၏ မြို့တော်", "Sveriges huvudstad är Stockholm.")
 
@@ -28,7 +28,7 @@ def model() -> Model:
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_as_many_tokens_begin_a_character_as_there_are_at_most(model: Model, text: str) -> None:
+def test_at_most_one_token_per_character_counts(model: Model, text: str) -> None:
     ids = model.tokenizer.encode(text, add_special_tokens=False)
     assert 0 < model.tokens.count(ids) <= min(len(ids), len(text))
     assert model.tokens.count(ids) <= max_tokens(READ_S)
@@ -42,8 +42,8 @@ def test_a_letter_of_several_tokens_counts_once(model: Model) -> None:
     assert not {id for id in model.tokens.within if id >= model.tokens.end}
 
 
-def test_the_cap_is_of_those_that_begin_a_character(model: Model) -> None:
-    """The same noise three times: no token begins within a character, some do, all do."""
+def test_limit_counts_only_tokens_that_begin_a_character(model: Model) -> None:
+    """The same noise three times: with no, some or all tokens beginning within a character."""
     states = torch.randn(1, model.positions, model.whisper.config.d_model, generator=torch.Generator().manual_seed(1))
     prefix = model.tokens.prefix("sv", "transcribe")
     config = model.whisper.config
@@ -52,7 +52,7 @@ def test_the_cap_is_of_those_that_begin_a_character(model: Model) -> None:
     def written(within: Collection[int]) -> Decoded:
         tokens = replace(
             model.tokens, within=frozenset(within), suppressed=(*model.tokens.suppressed, model.tokens.end)
-        )  # it never ends by itself
+        )  # the text never ends by itself
         decode = GreedyDecoder(model.whisper, tokens, heads)
         [[found]] = decode(states, lambda first: [[prefix]], [12])
         return found
@@ -63,7 +63,7 @@ def test_the_cap_is_of_those_that_begin_a_character(model: Model) -> None:
     assert everything.truncated
 
 
-def test_fast_is_what_begins_too_many() -> None:
+def test_rate_counts_only_tokens_that_begin_a_character() -> None:
     spoken = Hypothesis(words=(Word("a", 0.0, 1.0),), text="a", tokens=max_tokens(1.0))
     assert not too_fast(spoken)
     assert too_fast(replace(spoken, tokens=spoken.tokens + 1))

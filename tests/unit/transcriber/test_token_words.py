@@ -1,4 +1,4 @@
-"""Tokens become words: at spaces, at characters, with the punctuation that belongs to them."""
+"""Grouping tokens into words: by spaces or characters, with their punctuation."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_character_may_be_spread_over_tokens() -> None:
     assert pieces.spans()[0].end == 4
 
 
-def test_a_character_that_is_never_finished_does_not_swallow_the_rest() -> None:
+def test_incomplete_character_does_not_swallow_the_rest() -> None:
     assert "".join(Pieces(" a", b"\xc3", " b").words()).startswith("a")
     assert Pieces(" a", b"\xc3").words()[0].startswith("a")
 
@@ -66,7 +66,7 @@ def test_languages_without_spaces_are_split_by_character() -> None:
     assert Pieces(kanji[:1], kanji[1:], "が").words("zh") == ["雨", "が"]
 
 
-# As Whisper's tokenizer splits them: in Thai and Khmer, parts of syllables, and a space with what stands behind it.
+# As split by Whisper's tokenizer: in Thai and Khmer into parts of syllables, with a space before the text after it.
 @pytest.mark.parametrize(
     ("language", "pieces", "words"),
     [
@@ -80,7 +80,7 @@ def test_languages_without_spaces_are_split_by_character() -> None:
         ("yue", (" 去", " Central", " ", "食", "飯", "，", " "), ["去", " Central", " 食", "飯，"]),
     ],
 )  # fmt: skip
-def test_where_words_have_no_spaces_syllables_stay_whole_and_spaces_that_are_written_stay(
+def test_without_word_spaces_syllables_and_written_spaces_are_kept(
     language: str, pieces: tuple[str, ...], words: list[str]
 ) -> None:
     assert Pieces(*pieces).words(language) == words

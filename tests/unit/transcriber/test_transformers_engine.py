@@ -1,4 +1,4 @@
-"""The engine on Whispers of random weights: ids, features, batches, word times. What is written is nonsense."""
+"""The engine on Whispers with random weights: ids, features, batches, word times. The text is nonsense."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wire.errors import DecodeError, ModelError, Unsupported
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-#: Random weights are always in doubt; what a second try makes of that is tested in test_second_try.
+#: Random weights are always in doubt; the second try is tested in test_second_try.
 GREEDY = SecondTry(beams=1)
 
 
@@ -107,12 +107,12 @@ def test_audio_longer_than_the_context_is_refused(engine: TransformersEngine) ->
 
 
 def unsure(engine: TransformersEngine, seeds: range) -> dict[int, Recognition]:
-    """What is heard in noise of which the model does not know the language, by its seed."""
+    """Results for noise whose language is in doubt, by seed."""
     heard = {seed: engine.transcribe([Utterance(noise(1.0, seed))])[0] for seed in seeds}
     return {seed: one for seed, one in heard.items() if len(one.hypotheses) > 1}
 
 
-def test_a_language_in_doubt_is_heard_as_if_it_had_been_given(engine: TransformersEngine) -> None:
+def test_doubtful_language_is_decoded_as_if_given(engine: TransformersEngine) -> None:
     doubtful = unsure(engine, range(20))
     assert doubtful
     for seed, heard in doubtful.items():
@@ -181,7 +181,9 @@ def test_a_bad_manifest_is_refused(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(("manifest", "trained"), [(None, None), ({}, False), ({"trained_with_prompts": True}, True)])
-def test_only_a_manifest_knows_of_prompts(copy: Path, manifest: dict[str, object] | None, trained: bool | None) -> None:
+def test_prompt_training_is_known_only_from_the_manifest(
+    copy: Path, manifest: dict[str, object] | None, trained: bool | None
+) -> None:
     if manifest is not None:
         (copy / "undertext.json").write_text(json.dumps(manifest))
     assert load(str(copy), device="cpu").trained_with_prompts is trained
@@ -195,7 +197,7 @@ def test_a_missing_folder(tmp_path: Path) -> None:
         load(str(tmp_path / "nothing"))
 
 
-def test_a_missing_folder_beside_others_is_not_asked_for_on_the_hub(
+def test_missing_folder_next_to_others_is_not_requested_from_the_hub(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "models").mkdir()

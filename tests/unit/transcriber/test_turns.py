@@ -1,4 +1,4 @@
-"""Where the language of an utterance turns: parts between pauses, and the cheapest path through their languages."""
+"""Turns of language in an utterance: parts between pauses, and the cheapest path through their languages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RATE_HZ = 16_000
 
 
 def said(*seconds: float, level: float = 0.1, floor: float = 0.0) -> NDArray[np.float32]:
-    """Sound and silence in turn."""
+    """Alternating sound and silence."""
     rng = np.random.default_rng(1)
     scales = itertools.cycle((level, floor))
     audio = [
@@ -47,13 +47,13 @@ def test_parts_meet_in_the_pauses(floor: float) -> None:
 
 
 @pytest.mark.parametrize("floor", [0.0316, 0.032, 0.031])
-def test_noise_that_is_as_loud_as_a_pause_may_be_cuts_no_slivers(floor: float) -> None:
+def test_noise_at_the_pause_threshold_does_not_split_a_pause(floor: float) -> None:
     assert all(
         span.end - span.begin >= 0.15 * RATE_HZ for span in split_at_pauses(said(2.0, 0.6, 2.0, 0.5, 1.5, floor=floor))
     )
 
 
-def test_silence_is_no_sound() -> None:
+def test_silence_has_no_sound() -> None:
     speech, silence = split_at_pauses(said(2.0, 3.0))
     assert speech.sound == pytest.approx(2.0 * RATE_HZ, abs=0.05 * RATE_HZ)
     assert silence.sound == 0
@@ -103,25 +103,25 @@ def test_a_turn_is_where_another_language_begins() -> None:
     assert turns(spans(1, 1, 1, 1), english(0, 1, 1, 0), TURN_COST) == [RATE_HZ, 3 * RATE_HZ]
 
 
-def test_doubt_turns_nothing_but_may_hint_at_a_turn() -> None:
+def test_doubtful_part_is_no_turn_but_may_be_a_hint() -> None:
     cut = spans(1.5, 2.0)
     assert turns(cut, english(0.1, 0.7), TURN_COST) == []
     assert turns(cut, english(0.1, 0.7), HINT_COST) == [cut[1].begin]
     assert turns(cut, english(0.1, 0.2), HINT_COST) == []
 
 
-def test_a_bit_of_sound_counts_little() -> None:
+def test_short_sound_has_little_weight() -> None:
     assert turns(spans(3.0, 0.2), english(0.0, 1.0), TURN_COST) == []
     assert turns(spans(3.0, 0.3), english(0.0, 1.0), TURN_COST) == []
     assert turns(spans(3.0, 0.5), english(0.0, 1.0), TURN_COST) == [3 * RATE_HZ]
 
 
-def test_silence_turns_nothing_however_sure_a_model_is_of_its_language() -> None:
+def test_silence_is_never_a_turn() -> None:
     silence = [Span(0, 3 * RATE_HZ, 3 * RATE_HZ), Span(3 * RATE_HZ, 6 * RATE_HZ, 0)]
     assert turns(silence, english(0.0, 1.0), HINT_COST) == []
 
 
-def test_a_language_that_is_out_of_the_question_for_all_of_it_is_none() -> None:
+def test_implausible_language_is_ignored() -> None:
     """Of a hundred languages, some are likely in a short part by chance."""
     likely = [{"sv": 1.0}, {"sv": 0.95, "en": 0.05}, {"sv": 1.0}, {"sv": 0.98, "no": 0.02}, {"sv": 0.02, "no": 0.98}]
     cut = spans(3.0, 3.0, 3.0, 3.0, 0.1)
@@ -131,11 +131,11 @@ def test_a_language_that_is_out_of_the_question_for_all_of_it_is_none() -> None:
     assert turns(spans(1.0, 2.0, 2.0), three, TURN_COST) == [RATE_HZ, 3 * RATE_HZ]
 
 
-def test_one_part_never_turns() -> None:
+def test_single_part_has_no_turn() -> None:
     assert turns(spans(3.0), english(0.5), HINT_COST) == []
 
 
-def test_what_is_written_tells_the_language_of_a_short_part() -> None:
+def test_text_decides_the_language_of_a_short_part() -> None:
     """Of "Good evening," alone, which sounds Swedish: the figures are the bundled model's."""
     likely = {"sv": 0.65, "en": 0.35}
     found = reweighted(likely, {"sv": [-0.5, -0.6, -0.2], "en": [-0.1, -0.1, -0.1]})
@@ -143,17 +143,17 @@ def test_what_is_written_tells_the_language_of_a_short_part() -> None:
     assert sum(found.values()) == pytest.approx(1.0)
 
 
-def test_that_a_text_is_shorter_is_no_sign_of_its_language() -> None:
+def test_length_of_a_text_is_not_evidence_of_its_language() -> None:
     likely = {"sv": 0.9, "en": 0.1}
     assert reweighted(likely, {"sv": [-0.25] * 13, "en": [-0.25] * 3})["sv"] == pytest.approx(0.9)
 
 
-def test_a_sentence_at_the_end_of_a_long_utterance_turns_it() -> None:
+def test_sentence_at_the_end_of_a_long_utterance_is_a_turn() -> None:
     cut = spans(*[2.0] * 12, 1.0)
     assert turns(cut, english(*[0.0] * 12, 1.0), TURN_COST) == [24 * RATE_HZ]
 
 
-def test_to_write_nothing_is_no_sign_of_a_language_unless_nothing_is_written_in_any() -> None:
+def test_empty_text_is_unlikely_unless_all_are_empty() -> None:
     likely = {"sv": 0.9, "en": 0.1}
     assert reweighted(likely, {"sv": [-0.5], "en": [-0.4, -0.2, -0.1]})["en"] > 0.9
     assert reweighted(likely, {"sv": [-0.01], "en": [-0.01]}) == pytest.approx(likely)
@@ -170,7 +170,7 @@ def shares(cut: list[Span], likely: list[dict[str, float]], code: str) -> float:
 
 @given(st.lists(st.tuples(st.floats(0.05, 4.0), st.floats(0.0, 1.0)), min_size=1, max_size=6))
 def test_the_path_is_the_cheapest_of_all(parts_: list[tuple[float, float]]) -> None:
-    """Against every path there is, at the least certainty and the weights that the module gives."""
+    """Compared with all paths, with the module's minimum probability and weights."""
     cut, likely = spans(*(s for s, _ in parts_)), english(*(p for _, p in parts_))
 
     codes = [code for code in ("en", "sv") if shares(cut, likely, code) >= DOUBT]
@@ -198,7 +198,7 @@ def engine() -> TransformersEngine:
 
 
 def spoken(*sentences: tuple[Language, str], pause_s: float = 0.5) -> tuple[NDArray[np.float32], list[float]]:
-    """Sentences with a pause behind each, and when each one ends, in seconds."""
+    """Sentences with a pause after each, and the end of each one, in seconds."""
     audio: list[NDArray[np.float32]] = []
     ends_s = []
     for language, text in sentences:
@@ -216,7 +216,7 @@ SV: tuple[Language, str] = ("sv", "Det var nyheterna från Gävle.")
 EN: tuple[Language, str] = ("en", "Good morning, you are listening to the news.")
 
 
-def test_a_model_tells_where_the_language_turns_whatever_else_is_in_the_batch(engine: TransformersEngine) -> None:
+def test_turns_do_not_depend_on_the_batch(engine: TransformersEngine) -> None:
     mixed, (end_s, _) = spoken(SV, EN)
     plain, _ = spoken(SV, SV)
     batch = [Utterance(plain), Utterance(mixed), Utterance(mixed, "sv"), Utterance(mixed[:RATE_HZ])]
@@ -245,8 +245,8 @@ def test_one_sentence_between_two_of_another_language_is_in_its_own(engine: Tran
     assert found[1].likeliest.text == SV[1]
 
 
-def test_a_greeting_belongs_to_what_it_opens(engine: TransformersEngine) -> None:
-    """By its sound alone, "Good evening," is Swedish to the bundled model."""
+def test_greeting_belongs_to_the_language_that_follows(engine: TransformersEngine) -> None:
+    """By its sound alone, the bundled model takes "Good evening," for Swedish."""
     mixed, (end_s, greeted_s, _) = spoken(SV, ("en", "Good evening,"), ("en", "this is the news."), pause_s=0.4)
     [heard] = engine.transcribe([Utterance(mixed)])
     [_, turn] = heard.turns

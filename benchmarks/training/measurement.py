@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Measured:
+class Measurement:
     """Rows of its table, and figures; a figure that cannot be measured on this machine is left out."""
 
     rows: list[dict[str, object]] = field(default_factory=list)
