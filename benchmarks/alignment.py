@@ -63,26 +63,26 @@ class Errors:
 class Alignment:
     """Reference words with their counterparts in the captions, and invented words.
 
-    `heard[i]` is the caption word aligned to reference word i ("" if there is none) and `opposite[i]` its index in
-    `said` (-1: none); `invented` holds, for each place, the index of the reference word before it (-1: none) and the
-    words.
+    `matched[i]` is the caption word aligned to reference word i ("" if there is none) and `matched_index[i]` its index
+    in `hypothesis` (-1: none); `invented` holds, for each place, the index of the reference word before it (-1: none)
+    and the words.
     """
 
     truth: Sequence[TruthWord]
-    said: Sequence[str]
-    heard: list[str] = field(default_factory=list)
-    opposite: list[int] = field(default_factory=list)
+    hypothesis: Sequence[str]
+    matched: list[str] = field(default_factory=list)
+    matched_index: list[int] = field(default_factory=list)
     invented: list[tuple[int, list[str]]] = field(default_factory=list)
 
     def by_language(self) -> dict[str, Errors]:
         """Errors of the counted words."""
         errors: dict[str, Errors] = {}
-        for word, heard in zip(self.truth, self.heard, strict=True):
+        for word, matched in zip(self.truth, self.matched, strict=True):
             if word.counted:
                 count = errors.setdefault(word.language, Errors())
                 count.words += 1
-                count.deleted += heard == ""
-                count.substituted += heard not in ("", word.text)
+                count.deleted += matched == ""
+                count.substituted += matched not in ("", word.text)
         for index, words in self.invented:
             if index >= 0 and self.truth[index].counted:
                 errors[self.truth[index].language].inserted += len(words)
@@ -90,7 +90,7 @@ class Alignment:
 
     def lost_steps(self, start_s: float, step_s: float) -> set[int]:
         """Steps of the period with reference words of which none was captioned."""
-        return {step for step, places in self._steps(start_s, step_s) if not any(self.heard[i] for i in places)}
+        return {step for step, places in self._steps(start_s, step_s) if not any(self.matched[i] for i in places)}
 
     def doubled_steps(self, start_s: float, step_s: float) -> set[int]:
         """Steps of the period in which a run of words was captioned twice."""
@@ -108,27 +108,27 @@ class Alignment:
 
     def _repeats(self, index: int, words: list[str]) -> bool:
         near = [word.text for word in self.truth[max(0, index - REPEAT_NEAR) : index + 1 + REPEAT_NEAR]]
-        told = set(_runs(near, REPEAT_WORDS))
-        return any(run in told for run in _runs(words, REPEAT_WORDS))
+        originals = set(_runs(near, REPEAT_WORDS))
+        return any(run in originals for run in _runs(words, REPEAT_WORDS))
 
 
-def align(truth: Sequence[TruthWord], said: Sequence[str]) -> Alignment:
+def align(truth: Sequence[TruthWord], hypothesis: Sequence[str]) -> Alignment:
     """Align the reference with the captions' words, both normalised, with the fewest errors."""
-    result = Alignment(truth, said, heard=[""] * len(truth), opposite=[-1] * len(truth))
-    if not truth or not said:
-        result.invented = [(-1, list(said))] if said else []
+    result = Alignment(truth, hypothesis, matched=[""] * len(truth), matched_index=[-1] * len(truth))
+    if not truth or not hypothesis:
+        result.invented = [(-1, list(hypothesis))] if hypothesis else []
         return result
     words = [word.text for word in truth]
-    for chunk in jiwer.process_words(" ".join(words), " ".join(said)).alignments[0]:
+    for chunk in jiwer.process_words(" ".join(words), " ".join(hypothesis)).alignments[0]:
         if chunk.type == "insert":
-            result.invented.append((chunk.ref_start_idx - 1, list(said[chunk.hyp_start_idx : chunk.hyp_end_idx])))
+            result.invented.append((chunk.ref_start_idx - 1, list(hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx])))
         elif chunk.type != "delete":
             for i, j in zip(
                 range(chunk.ref_start_idx, chunk.ref_end_idx),
                 range(chunk.hyp_start_idx, chunk.hyp_end_idx),
                 strict=True,
             ):
-                result.heard[i], result.opposite[i] = said[j], j
+                result.matched[i], result.matched_index[i] = hypothesis[j], j
     return result
 
 

@@ -90,11 +90,11 @@ def fill(archive: Archive, language: Language, stations: int, each: int) -> None
             ids = range(first, min(first + _PAGE, each + 1))
             for number in range(stations):
                 source = f"stations/s{number}"
-                said = [language.caption(source, id, _begins_s(id)) for id in ids]
-                now = Copied(1, said[-1].event, said[-1].committed_s)
-                archive.add(source, said, now, known.get(source))
+                captions = [language.caption(source, id, _begins_s(id)) for id in ids]
+                now = Copied(1, captions[-1].event, captions[-1].committed_s)
+                archive.add(source, captions, now, known.get(source))
                 known[source] = now
-                progress.update(len(said))
+                progress.update(len(captions))
 
 
 def measure(archive: Archive, path: Path, language: Language, each: int) -> tuple[list[Row], dict[str, float]]:

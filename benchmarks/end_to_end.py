@@ -168,7 +168,9 @@ def truth(system: System, after_s: float) -> list[dict[str, Any]]:
     try:
         answer = httpx.get(f"{system.truth}/truth", params={"after": after_s}, timeout=30).raise_for_status()
     except httpx.HTTPError as error:
-        raise NotRunning(f"the demo station at {system.truth} does not say what was said ({error}): --truth") from error
+        raise NotRunning(
+            f"the demo station at {system.truth} does not serve its reference text ({error}): see --truth"
+        ) from error
     return [json.loads(line) for line in answer.text.splitlines()]
 
 
@@ -180,9 +182,9 @@ def judge(period: Period) -> tuple[dict[str, float], list[dict[str, Any]]]:
         for _, caption in sorted(viewer.finals.items())
         if caption["end_s"] > start_s - MARGIN_S and caption["start_s"] < end_s + MARGIN_S
     ]
-    said = [s for s in period.truth if s["start_s"] < end_s + MARGIN_S]
-    found = align(truth_words(said, start_s, end_s), caption_words(near))
-    errors = found.by_language()
+    reference = [s for s in period.truth if s["start_s"] < end_s + MARGIN_S]
+    alignment = align(truth_words(reference, start_s, end_s), caption_words(near))
+    errors = alignment.by_language()
     total = sum(errors.values(), Errors())
     figures: dict[str, float] = {"first_caption_s": period.first_caption_s}
     latencies = [now_s - s for s, now_s in viewer.arrived.items() if start_s <= s <= end_s]
@@ -191,8 +193,8 @@ def judge(period: Period) -> tuple[dict[str, float], list[dict[str, Any]]]:
         if len(times_s) > 1:
             cuts = statistics.quantiles(times_s, n=20, method="inclusive")
             figures |= {f"{name}_p50_s": statistics.median(times_s), f"{name}_p95_s": cuts[18]}
-    lost = found.lost_steps(start_s, STEP_S) | _gap_steps(near, start_s, end_s)
-    doubled = found.doubled_steps(start_s, STEP_S)
+    lost = alignment.lost_steps(start_s, STEP_S) | _gap_steps(near, start_s, end_s)
+    doubled = alignment.doubled_steps(start_s, STEP_S)
     figures |= {"chunks_lost": len(lost), "chunks_doubled": len(doubled) + viewer.repeated}
     for name, count in {"wer_percent": total, **{f"wer_{k}_percent": v for k, v in sorted(errors.items())}}.items():
         if count.wer_percent is not None:

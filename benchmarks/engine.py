@@ -51,9 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         stages.clear()
         began_s, tokens, texts = _clock(engine), 0, 0
         for first in tqdm(range(0, len(chunks), size), unit="batch", desc=f"batches of {size}", leave=False):
-            heard = engine.transcribe([Utterance(audio, language) for audio in chunks[first : first + size]])
-            tokens += sum(one.likeliest.tokens for one in heard)
-            texts += sum(len(one.hypotheses) for one in heard)
+            results = engine.transcribe([Utterance(audio, language) for audio in chunks[first : first + size]])
+            tokens += sum(one.likeliest.tokens for one in results)
+            texts += sum(len(one.hypotheses) for one in results)
         chunk_s = (_clock(engine) - began_s) / len(chunks)
         whole_s = sum(stages.values())
         row: dict[str, object] = {"batch": size, "ms a chunk": 1000 * chunk_s, "tokens a chunk": tokens / len(chunks)}

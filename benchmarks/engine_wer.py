@@ -16,12 +16,12 @@ BATCH = 4
 
 def wer_percent(engine: Engine, utterances: Sequence[Utterance], texts: Sequence[str]) -> float:
     """The word error rate over all utterances, normalised by their languages, which are given to the engine."""
-    said, written = [], []
+    reference, hypotheses = [], []
     for first in tqdm(range(0, len(utterances), BATCH), desc="hear", unit="batch", leave=False):
         batch, expected = utterances[first : first + BATCH], texts[first : first + BATCH]
-        for utterance, text, heard in zip(batch, expected, engine.transcribe(batch), strict=True):
+        for utterance, text, recognition in zip(batch, expected, engine.transcribe(batch), strict=True):
             normalise = normaliser(utterance.language or "")
-            said.append(normalise(text))
-            written.append(normalise(" ".join(word.text for word in heard.likeliest.words)))
-    scores, _ = word_scores(said, written)
+            reference.append(normalise(text))
+            hypotheses.append(normalise(" ".join(word.text for word in recognition.likeliest.words)))
+    scores, _ = word_scores(reference, hypotheses)
     return total(scores).wer_percent

@@ -53,24 +53,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     examples = [each for language in LANGUAGES for each in exam.sentences(language, count, exam.PROMISED_SNR_DB)]
     material = [(example.audio * 32767).astype("<i2") for example in examples]
 
-    def heard_percent(heard: Sequence[Pcm]) -> float:
-        pairs = zip(examples, heard, strict=True)
+    def wer_of(decoded_audio: Sequence[Pcm]) -> float:
+        pairs = zip(examples, decoded_audio, strict=True)
         utterances = [Utterance(pcm.astype(np.float32) / np.float32(32768), of.language) for of, pcm in pairs]
         return wer_percent(engine, utterances, [example.text for example in examples])
 
-    came = heard_percent(material)
+    original = wer_of(material)
     kept = {}
     for name, code in encoders().items():
         cost, decoded = measure_codec(code, tqdm(material, desc=name, unit="sentence", leave=False))
-        kept[name] = {**cost, "WER %": heard_percent(decoded)}
+        kept[name] = {**cost, "WER %": wer_of(decoded)}
     figures = {
         "keep_ms": kept[OURS]["ms a chunk"],
         "kept_kb_per_s": kept[OURS]["kB a second"],
         "kept_wer_percent": kept[OURS]["WER %"],
-        "heard_wer_percent": came,
+        "heard_wer_percent": original,
         "hear_minute_ms": minute_ms(material),
     }
-    rows: list[Row] = [{"coding": "as it came", "WER %": came}]
+    rows: list[Row] = [{"coding": "as it came", "WER %": original}]
     rows += [{"coding": name, **row} for name, row in kept.items()]
     report(f"{len(material)} sentences in chunks of {CHUNK_S:g} s", rows, figures, options.json)
     return 0

@@ -77,10 +77,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows: list[dict[str, object]] = []
     with tqdm(total=total, unit="window", desc="listen") as bar:
         for name, model in models.items():
-            for told in PROMPTS:
-                row: dict[str, object] = {"model": name, "told": told}
+            for kind in PROMPTS:
+                row: dict[str, object] = {"model": name, "told": kind}
                 for snr_db in SNRS_DB:
-                    tally = judged(model, material, told, snr_db, bar.update)
+                    tally = evaluate(model, material, kind, snr_db, bar.update)
                     at = "clean" if snr_db is None else f"{snr_db:g} dB"
                     row[f"WER % {at}"] = 100 * tally.errors / tally.words
                     row[f"names missed % {at}"] = 100 * tally.missed / tally.names
@@ -92,8 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def windows(language: Language, count: int, seed: int = 17) -> list[Window]:
     """Windows from within bulletins, with previous text."""
     rng = random.Random(f"prompts-{language}-{seed}")
-    found: list[Window] = []
-    while len(found) < count:
+    result: list[Window] = []
+    while len(result) < count:
         speech = speak_all(
             bulletin(language, rng, "held-out", 6), draw_voice(language, rng, "held-out"), rng, (0.2, 1.0)
         )
@@ -102,18 +102,18 @@ def windows(language: Language, count: int, seed: int = 17) -> list[Window]:
         before = [word.text for word in speech.words if word.end_s <= start_s][-_PREVIOUS_WORDS:]
         if example.words:
             words = tuple(word.text for word in example.words)
-            found.append(Window(example.audio, language, words, " ".join(before), ()))
-    every = sorted({name for window in found for name in window.names})
-    others = [[name for name in every if name not in window.names] for window in found]
+            result.append(Window(example.audio, language, words, " ".join(before), ()))
+    every = sorted({name for window in result for name in window.names})
+    others = [[name for name in every if name not in window.names] for window in result]
     return [
         replace(window, others=tuple(rng.sample(absent, min(len(absent), _OTHERS))))
-        for window, absent in zip(found, others, strict=True)
+        for window, absent in zip(result, others, strict=True)
     ]
 
 
 def _with_names(window: Window, elsewhere: Window) -> Prompt:
-    told = [*window.names, *window.others[: max(1, len(window.names))]]
-    return Prompt(hot_words=tuple(random.Random(window.previous).sample(told, len(told))))
+    hot_words = [*window.names, *window.others[: max(1, len(window.names))]]
+    return Prompt(hot_words=tuple(random.Random(window.previous).sample(hot_words, len(hot_words))))
 
 
 #: Makes the prompt of a window, given another one of the same language.
@@ -129,8 +129,8 @@ PROMPTS: Mapping[str, Callable[[Window, Window], Prompt]] = {
 }
 
 
-def judged(
-    model: Model, material: Sequence[Window], told: str, snr_db: float | None, progress: Callable[[int], object]
+def evaluate(
+    model: Model, material: Sequence[Window], kind: str, snr_db: float | None, progress: Callable[[int], object]
 ) -> Tally:
     """Errors of a model over all windows, with one kind of prompt."""
     engine, tally = TransformersEngine(model, second_try=SecondTry(beams=1)), Tally()
@@ -140,29 +140,29 @@ def judged(
             Utterance(
                 noisy(material[i], i, snr_db),
                 material[i].language,
-                prompt=PROMPTS[told](material[i], _other(material, i)),
+                prompt=PROMPTS[kind](material[i], _other(material, i)),
             )
             for i in batch
         ]
-        for i, heard in zip(batch, engine.transcribe(utterances), strict=True):
-            count(tally, material[i], [text for word in heard.likeliest.words for text in normalised(word.text)])
+        for i, matched in zip(batch, engine.transcribe(utterances), strict=True):
+            count(tally, material[i], [text for word in matched.likeliest.words for text in normalised(word.text)])
         progress(len(batch))
     return tally
 
 
-def count(tally: Tally, window: Window, said: Sequence[str]) -> None:
+def count(tally: Tally, window: Window, hypothesis: Sequence[str]) -> None:
     """Count errors in one window."""
     truth = [TruthWord(text, 0.0, 0.0, window.language, True) for w in window.words for text in normalised(w)]
-    found = align(truth, said)
-    errors = found.by_language()[window.language]
+    alignment = align(truth, hypothesis)
+    errors = alignment.by_language()[window.language]
     tally.words += errors.words
     # Words inserted before the first reference word belong to no language; count them here.
     tally.errors += errors.substituted + errors.deleted + errors.inserted
-    tally.errors += sum(len(words) for index, words in found.invented if index < 0)
+    tally.errors += sum(len(words) for index, words in alignment.invented if index < 0)
     named = {text for name in window.names for text in normalised(name)}
-    for word, heard in zip(truth, found.heard, strict=True):
+    for word, matched in zip(truth, alignment.matched, strict=True):
         tally.names += word.text in named
-        tally.missed += word.text in named and heard != word.text
+        tally.missed += word.text in named and matched != word.text
 
 
 def noisy(window: Window, number: int, snr_db: float | None) -> Audio:
@@ -184,11 +184,11 @@ def _other(material: Sequence[Window], number: int) -> Window:
 def figures(rows: Sequence[Row]) -> dict[str, float]:
     """WER at 10 dB of the taught model, or of the only one, by prompt."""
     last = rows[-1]["model"]
-    told = {"nothing": "nothing", "what was said before": "previous", "its names among others": "hot_words"}
+    suffixes = {"nothing": "nothing", "what was said before": "previous", "its names among others": "hot_words"}
     return {
-        f"wer_percent_10db_{told[str(row['told'])]}": float(str(row["WER % 10 dB"]))
+        f"wer_percent_10db_{suffixes[str(row['told'])]}": float(str(row["WER % 10 dB"]))
         for row in rows
-        if row["model"] == last and row["told"] in told
+        if row["model"] == last and row["told"] in suffixes
     }
 
 

@@ -122,9 +122,9 @@ def by_attention(model: Model, examples: Sequence[Example], tally: Tally) -> Ite
     engine = TransformersEngine(model, second_try=SecondTry(below=-float("inf")))
     for batch in batches(examples):
         began_s = time.perf_counter()
-        heard = engine.transcribe([Utterance(example.audio, example.language) for example in batch])
+        recognitions = engine.transcribe([Utterance(example.audio, example.language) for example in batch])
         tally.elapsed_s += time.perf_counter() - began_s
-        for one in heard:
+        for one in recognitions:
             tally.steps += one.likeliest.tokens
             yield [Timed(text, w.start_s, w.end_s) for w in one.likeliest.words for text in normalised(w.text)]
 

@@ -132,10 +132,9 @@ class Transcriber:
             self._renewal.hold(())
 
     def _take(self, engine: Engine, block_s: float) -> list[Delivery]:
-        """Claim one chunk of a dead worker, or else take new chunks.
+        """Claim one chunk of a dead worker, or else take new ones; both alternate, as a dead worker may leave many.
 
-        Claimed chunks are processed one at a time, so that a chunk that kills its worker takes no others with it. They
-        alternate with batches of new chunks, because a dead worker may leave many.
+        Claimed chunks are processed singly, so that a chunk that kills its worker takes no others with it.
         """
         claimed_before, self._claimed = self._claimed, False
         if claimed_before and (new := self._take_new(engine, 0.0)):
@@ -153,8 +152,7 @@ class Transcriber:
     def _take_new(self, engine: Engine, block_s: float) -> list[Delivery]:
         """Take new chunks; of recordings, enough to fill a GPU's batch with windows of the full context.
 
-        On a CPU, take about `batch_size` of them, enough to fill the last window: more would delay live chunks. The
-        length of a chunk is known after the first ones.
+        On a CPU, take about `batch_size` of them, enough to fill the last window: more would delay live chunks.
         """
         most = grouping.max_chunks(engine.context_s, *self._longest_s)
         windows = -(-self._batch_size // most) if engine.device == "cpu" else self._batch_size
@@ -241,8 +239,7 @@ class Transcriber:
     def _previous_text(self, chunk: Chunk) -> str:
         """The final text before a chunk, if its source is captioned up to it; else empty.
 
-        That depends on the other chunks of the batch, so a model that uses prompts may write slightly different text
-        with two workers.
+        That depends on the batch, so a model that uses prompts may write slightly different text with two workers.
         """
         progress = self._log.progress(chunk.source)
         if (progress.epoch, progress.next_seq) != (chunk.epoch, chunk.seq):

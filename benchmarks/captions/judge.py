@@ -91,8 +91,8 @@ def _both(one: dict[str, Errors], other: dict[str, Errors]) -> dict[str, Errors]
 
 def written(programme: Programme, run: Run) -> frozenset[int]:
     """Indices of the reference words that a run recognised correctly, and that may therefore be lost."""
-    found = align(programme.words, [word.text for word in final_words(run)])
-    return frozenset(i for i, word in enumerate(programme.words) if found.heard[i] == word.text)
+    alignment = align(programme.words, [word.text for word in final_words(run)])
+    return frozenset(i for i, word in enumerate(programme.words) if alignment.matched[i] == word.text)
 
 
 def final_words(run: Run) -> list[TimedWord]:
@@ -106,14 +106,14 @@ def judge(programme: Programme, run: Run, known: frozenset[int] | None = None) -
     Args:
         known: reference words that the model can recognise (see `written`); all of them by default.
     """
-    said = final_words(run)
-    found = align(programme.words, [word.text for word in said])
+    final = final_words(run)
+    alignment = align(programme.words, [word.text for word in final])
     known = frozenset(range(len(programme.words))) if known is None else known
-    tally = Tally(decoded_s=run.decoded_s, sent_s=run.sent_s, words=len(said), rewritten=_rewritten(run))
-    _count_errors(tally, programme, found, said)
-    _count_languages(tally, programme, run, found)
-    _count_borders(tally, programme, run, found, said, known)
-    _count_times(tally, programme, run, found, said)
+    tally = Tally(decoded_s=run.decoded_s, sent_s=run.sent_s, words=len(final), rewritten=_rewritten(run))
+    _count_errors(tally, programme, alignment, final)
+    _count_languages(tally, programme, run, alignment)
+    _count_borders(tally, programme, run, alignment, final, known)
+    _count_times(tally, programme, run, alignment, final)
     quiet = programme.quiet()
     tally.quiet_s = sum(end_s - start_s for start_s, end_s in quiet)
     tally.false_captions = sum(_is_false(caption, quiet) for _, caption in run.finals())
@@ -126,32 +126,32 @@ def judge(programme: Programme, run: Run, known: frozenset[int] | None = None) -
     return tally
 
 
-def _count_errors(tally: Tally, programme: Programme, found: Alignment, said: Sequence[TimedWord]) -> None:
-    for word, heard in zip(programme.words, found.heard, strict=True):
+def _count_errors(tally: Tally, programme: Programme, alignment: Alignment, final: Sequence[TimedWord]) -> None:
+    for word, heard in zip(programme.words, alignment.matched, strict=True):
         errors = tally.by_condition.setdefault(word.condition, Errors())
         errors.words += 1
         errors.deleted += heard == ""
         errors.substituted += heard not in ("", word.text)
     quiet = programme.quiet()
-    for j, i in _invented(found):
-        condition = programme.words[i].condition if i >= 0 and not _within(said[j], quiet) else NOBODY
+    for j, i in _invented(alignment):
+        condition = programme.words[i].condition if i >= 0 and not _within(final[j], quiet) else NOBODY
         tally.by_condition.setdefault(condition, Errors()).inserted += 1
     if programme.words:
         tally.errors = {programme.language or programme.name: sum(tally.by_condition.values(), Errors())}
 
 
-def _count_languages(tally: Tally, programme: Programme, run: Run, found: Alignment) -> None:
-    told = [caption.language for _, caption in run.finals() for _ in spelled(caption.words)]
-    for word, j in zip(programme.words, found.opposite, strict=True):
+def _count_languages(tally: Tally, programme: Programme, run: Run, alignment: Alignment) -> None:
+    languages = [caption.language for _, caption in run.finals() for _ in spelled(caption.words)]
+    for word, j in zip(programme.words, alignment.matched_index, strict=True):
         tally.captioned += j >= 0
-        tally.mislabelled += j >= 0 and told[j] != word.language
+        tally.mislabelled += j >= 0 and languages[j] != word.language
 
 
-def _invented(found: Alignment) -> list[tuple[int, int]]:
+def _invented(alignment: Alignment) -> list[tuple[int, int]]:
     """Index of each invented word, and of the reference word before it (-1: none)."""
-    partner = {j: i for i, j in enumerate(found.opposite) if j >= 0}
+    partner = {j: i for i, j in enumerate(alignment.matched_index) if j >= 0}
     places, before = [], -1
-    for j in range(len(found.said)):
+    for j in range(len(alignment.hypothesis)):
         before = partner.get(j, before)
         if j not in partner:
             places.append((j, before))
@@ -162,7 +162,12 @@ def _invented(found: Alignment) -> list[tuple[int, int]]:
 
 
 def _count_borders(
-    tally: Tally, programme: Programme, run: Run, found: Alignment, said: Sequence[TimedWord], known: frozenset[int]
+    tally: Tally,
+    programme: Programme,
+    run: Run,
+    alignment: Alignment,
+    final: Sequence[TimedWord],
+    known: frozenset[int],
 ) -> None:
     starts = np.array([word.start_s for word in programme.words])
     ends = np.array([word.end_s for word in programme.words])
@@ -174,13 +179,13 @@ def _count_borders(
             zones.append((begin_s - NEAR_S, border_s + NEAR_S))
     tally.borders = len(zones)
     for i in _touched(starts, ends, zones) & known:
-        if found.opposite[i] < 0:
+        if alignment.matched_index[i] < 0:
             tally.lost += 1
-        elif found.heard[i] != programme.words[i].text:
-            tally.cut += fragment(found.heard[i], programme.words[i].text)
-    near = _touched(np.array([word.start_s for word in said]), np.array([word.end_s for word in said]), zones)
-    texts = [word.text for word in said]
-    for j, i in _invented(found):
+        elif alignment.matched[i] != programme.words[i].text:
+            tally.cut += fragment(alignment.matched[i], programme.words[i].text)
+    near = _touched(np.array([word.start_s for word in final]), np.array([word.end_s for word in final]), zones)
+    texts = [word.text for word in final]
+    for j, i in _invented(alignment):
         if j in near and doubled(texts, j):
             tally.doubled += 1
         elif j in near:
@@ -200,12 +205,12 @@ def _touched(
     return frozenset(np.flatnonzero(touched).tolist())
 
 
-def doubled(said: Sequence[str], j: int) -> bool:
+def doubled(final: Sequence[str], j: int) -> bool:
     """Whether word j belongs to a sequence of one to five words that is repeated directly before or after it."""
     for length in range(1, REPEATED + 1):
         for first in range(max(0, j - length + 1), j + 1):
-            run = said[first : first + length]
-            if len(run) == length and run in (said[max(0, first - length) : first], said[first + length :][:length]):
+            run = final[first : first + length]
+            if len(run) == length and run in (final[max(0, first - length) : first], final[first + length :][:length]):
                 return True
     return False
 
@@ -218,14 +223,16 @@ def fragment(heard: str, word: str) -> bool:
 # --- times -------------------------------------------------------------------------------------------------------
 
 
-def _count_times(tally: Tally, programme: Programme, run: Run, found: Alignment, said: Sequence[TimedWord]) -> None:
+def _count_times(
+    tally: Tally, programme: Programme, run: Run, alignment: Alignment, final: Sequence[TimedWord]
+) -> None:
     final_at = [at_s for at_s, caption in run.finals() for _ in spelled(caption.words)]
     shown = _showings(run)
-    for word, j in zip(programme.words, found.opposite, strict=True):
-        if j < 0 or said[j].text != word.text:
+    for word, j in zip(programme.words, alignment.matched_index, strict=True):
+        if j < 0 or final[j].text != word.text:
             continue
-        tally.time_errors_s += [abs(said[j].start_s - word.start_s), abs(said[j].end_s - word.end_s)]
-        near = [at_s for at_s, start_s in shown[word.text] if abs(start_s - said[j].start_s) < SAME_S]
+        tally.time_errors_s += [abs(final[j].start_s - word.start_s), abs(final[j].end_s - word.end_s)]
+        near = [at_s for at_s, start_s in shown[word.text] if abs(start_s - final[j].start_s) < SAME_S]
         tally.first_shown_s.append(min(near, default=final_at[j]) - word.end_s)
         tally.final_s.append(final_at[j] - word.end_s)
 

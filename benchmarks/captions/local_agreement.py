@@ -116,7 +116,9 @@ def local_agreement(programme: Programme, meter: Meter) -> Run:
     ]
     while growing := [stream for stream in streams if stream.grow(meter.context_s)]:
         spans = [(stream.agreement.begins_s, stream.until_s) for stream in growing]
-        recognitions = meter.transcribe([Utterance(programme.heard(*span), programme.language) for span in spans])
+        recognitions = meter.transcribe(
+            [Utterance(programme.samples_between(*span), programme.language) for span in spans]
+        )
         for stream, one, (start_s, until_s) in zip(growing, recognitions, spans, strict=True):
             words = stream.agreement.add(shifted(one.likeliest.words, start_s))
             if until_s >= stream.end_s:

@@ -66,7 +66,9 @@ def _decode_spans(programme: Programme, meter: Meter, spans: Sequence[tuple[floa
     run = Run(sent_s=sum(end_s - start_s for start_s, end_s in spans))
     for first in range(0, len(spans), BATCH):
         batch = spans[first : first + BATCH]
-        recognitions = meter.transcribe([Utterance(programme.heard(*span), programme.language) for span in batch])
+        recognitions = meter.transcribe(
+            [Utterance(programme.samples_between(*span), programme.language) for span in batch]
+        )
         for (start_s, end_s), one in zip(batch, recognitions, strict=True):
             run.events.append((end_s, in_lines(shifted(one.likeliest.words, start_s), one.likeliest.language)))
     meter.settle(run)

@@ -80,7 +80,7 @@ class Programme:
             if start_s - end_s >= QUIET_S
         ]
 
-    def heard(self, start_s: float, end_s: float) -> Audio:
+    def samples_between(self, start_s: float, end_s: float) -> Audio:
         """A stretch as input of an engine, -1…1."""
         samples = self.audio[max(0, round(start_s * SAMPLE_RATE)) : round(end_s * SAMPLE_RATE)]
         return samples.astype(np.float32) / np.float32(32768)
@@ -163,17 +163,17 @@ def _section(
 ) -> tuple[Audio, list[tuple[str, list[Word]]]]:
     """Audio of a section at its level, and each sentence's words."""
     parts: list[Audio] = [np.zeros(round(0.3 * SAMPLE_RATE), np.float32)]
-    told, samples = [], len(parts[0])
+    sentences, samples = [], len(parts[0])
     for text in texts:
         speech = speak(text, voice)
         at_s = samples / SAMPLE_RATE
-        told.append((condition, [Word(w.text, at_s + w.start_s, at_s + w.end_s) for w in speech.words]))
+        sentences.append((condition, [Word(w.text, at_s + w.start_s, at_s + w.end_s) for w in speech.words]))
         pause = np.zeros(round(rng.uniform(*PACED.get(condition, PAUSE_S)) * SAMPLE_RATE), np.float32)
         parts += [speech.audio.astype(np.float32) / np.float32(32768), pause]
         samples += len(parts[-2]) + len(pause)
     audio = _disturbed(np.concatenate(parts), voice.language, condition, rng)
     gain = 10 ** (rng.uniform(*SPEECH_DBFS) / 20) / max(noise.active_rms(np.concatenate(parts)), 1e-9)
-    return np.asarray(audio * np.float32(gain), np.float32), told
+    return np.asarray(audio * np.float32(gain), np.float32), sentences
 
 
 def _reader(language: Language, rng: random.Random) -> Voice:

@@ -49,7 +49,7 @@ def perfect(programme: Programme, seed: int, chunks: Sequence[Chunk]) -> list[li
     """Simulate a perfect recogniser on chunks of a script, whose language does not change."""
     rng = random.Random(f"{programme.name}-{seed}")
     starts = [word.start_s for word in programme.words]
-    heard = []
+    results = []
     for chunk in chunks:
         begin_s, end_s = chunk.start_s - chunk.lead_s, chunk.end_s
         first = max(0, bisect_left(starts, begin_s) - 1)
@@ -61,8 +61,8 @@ def perfect(programme: Programme, seed: int, chunks: Sequence[Chunk]) -> list[li
         language = programme.words[0].language
         text = join_words((word.text for word in words), language)
         whole = Hypothesis(tuple(words), text, language, mean_log_probability=-0.1, tokens=len(words))
-        heard.append([Recognition({language: whole})])
-    return heard
+        results.append([Recognition({language: whole})])
+    return results
 
 
 def _source(
@@ -71,16 +71,16 @@ def _source(
     loud = np.full(samples(SOURCE_S), _FAINT, np.float64)
     words, at_s, number = [], 0.3, 0
     while True:
-        told = []
+        placed = []
         for text in sentence(language, rng, "held-out").split():
             end_s = at_s + (WORD_S + LETTER_S * len(text)) * rng.uniform(0.8, 1.3)
-            told.append(Word(text, at_s, end_s))
+            placed.append(Word(text, at_s, end_s))
             at_s = end_s + rng.uniform(*WORD_PAUSE_S)
         if at_s > SOURCE_S:
             break
-        for word in told:
+        for word in placed:
             loud[samples(word.start_s) : samples(word.end_s)] = _LOUD
-        words += spoken(told, language, "script", number)
+        words += spoken(placed, language, "script", number)
         at_s, number = at_s + rng.uniform(*SENTENCE_PAUSE_S), number + 1
     start = rng.randrange(SAMPLE_RATE_HZ)
     return Programme(name, language, np.asarray(loud * hiss[start : start + len(loud)], np.int16), tuple(words))

@@ -213,7 +213,7 @@ def test_a_model_is_published_under_load_and_nothing_is_lost(
         assert words(redis, source) == expected, models(redis, source)
     check_models([models(redis, source) for source in feed.sources], old, new)
     log = transcribers.read_text()
-    assert log.count("is refused") == 2
+    assert log.count("refused the new model") == 2
     assert log.count(f"on air: {new}, instead of {old}") == 2
 
 

@@ -98,10 +98,10 @@ def test_only_the_newest_partial_chunk_is_decoded_and_none_that_is_late(redis: R
 
 def test_slow_worker_takes_no_partial_chunks(redis: Redis) -> None:
     bench = Bench(redis, ScriptedEngine())
-    bench.transcriber._listener.window_s = 0.6
+    bench.transcriber._decoder.window_s = 0.6
     put(redis, beginning(CHUNKS[0]))
     assert bench.transcriber.step(block_s=0.05) == 0
-    bench.transcriber._listener.window_s = 0.4
+    bench.transcriber._decoder.window_s = 0.4
     assert bench.transcriber.step(block_s=0.05) == 1
 
 
@@ -127,7 +127,7 @@ def test_partial_chunks_are_decoded_before_uploads(redis: Redis) -> None:
     first: list[float] = []
     engine = ScriptedEngine(before=lambda utterances: first.append(len(utterances[0].audio)))
     bench = Bench(redis, engine, batch_size=1)
-    bench.transcriber._listener.window_s = 0.1
+    bench.transcriber._decoder.window_s = 0.1
     put(redis, *chunks("jobs/1", PCM)[:3], beginning(CHUNKS[0]))
     bench.drain()
     assert first[0] == samples(2.5)
@@ -140,7 +140,7 @@ def test_unsupported_partial_chunk_is_not_decoded(redis: Redis) -> None:
 
     engine = ScriptedEngine(check=check)
     bench = Bench(redis, engine)
-    bench.transcriber._listener.window_s = 0.1
+    bench.transcriber._decoder.window_s = 0.1
     put(redis, beginning(CHUNKS[0]))
     assert bench.transcriber.step(block_s=0.05) == 1
     assert engine.batches == []

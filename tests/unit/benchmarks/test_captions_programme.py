@@ -39,7 +39,7 @@ def test_word_times_match_the_sound(swedish: Programme) -> None:
     said = np.zeros(round((end_s - begin_s) * 16_000), bool)
     for word in clean:
         said[round((word.start_s - begin_s) * 16_000) : round((word.end_s - begin_s) * 16_000)] = True
-    level = np.abs(swedish.heard(begin_s, end_s))[: len(said)]
+    level = np.abs(swedish.samples_between(begin_s, end_s))[: len(said)]
     assert level[said[: len(level)]].mean() > 20 * level[~said[: len(level)]].mean()
 
 

@@ -100,5 +100,5 @@ def test_missing_reference_text_is_reported_before_measuring(
     free_port: Callable[[], int],
 ) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
-    with pytest.raises(NotRunning, match=f"{nobody} does not say what was said .*--truth"):
+    with pytest.raises(NotRunning, match=f"{nobody} does not serve its reference text .*--truth"):
         measure(System(nobody, nobody), 60.0, 1.0)
