@@ -89,7 +89,7 @@ def repairs(
     Args:
         folder: for the runs.
         epochs: in the full context.
-        many: numbers of steps.
+        step_counts: numbers of steps.
         done: called after each model.
     """
     began_s = time.monotonic()

@@ -223,5 +223,5 @@ def check_models(by_source: Sequence[Sequence[str]], old: str, new: str) -> None
     assert (old.split("@")[0], new.split("@")[0]) == ("models/release-1", "models/release-2")
     assert by_source[0] == [old]
     assert by_source[-1] == [new]
-    assert [m for m in by_source if len(m) > 1], "the change fell into no source"
+    assert [m for m in by_source if len(m) > 1], "no source has captions of both models"
     assert {model for found in by_source for model in found} == {old, new}

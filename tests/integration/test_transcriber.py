@@ -100,8 +100,8 @@ def test_model_trained_with_prompts_gets_final_text(redis: Redis, uses_prompts: 
     assert told[0] == ""
     for text, end in zip(told[2:], range(10, 60, 5), strict=False):
         said = text.split()
-        assert said == TEXTS[TEXTS.index(said[0]) : TEXTS.index(said[-1]) + 1], "in order, none left out"
-        assert WORDS[TEXTS.index(said[-1])][2] <= end, "nothing of what is to be heard"
+        assert said == TEXTS[TEXTS.index(said[0]) : TEXTS.index(said[-1]) + 1], "previous text is contiguous"
+        assert WORDS[TEXTS.index(said[-1])][2] <= end, "previous text has no words of the chunk itself"
 
 
 def test_newly_corrected_old_caption_is_not_previous_text(redis: Redis) -> None:
@@ -126,7 +126,7 @@ def test_rejected_text_is_counted_and_not_shown(redis: Redis) -> None:
     bench = Bench(redis, Loops()).drain()
     assert words(redis, "jobs/1") == []
     assert CaptionLog(redis).progress("jobs/1").finished
-    assert bench.count("rejected_total", reason="compression") == 12, "of either language once"
+    assert bench.count("rejected_total", reason="compression") == 12, "once for either language"
     assert CaptionLog(redis).progress("jobs/1").rejected == ("compression",)
 
 
@@ -156,7 +156,7 @@ def test_live_chunks_that_are_too_old_are_shed_and_uploads_never_are(redis: Redi
     assert bench.count("shed_seconds_total") == 25.0
     assert bench.count("chunks_total", outcome="shed") == 5
     latencies = bench.registry.get_sample_value("undertext_caption_commit_latency_seconds_count")
-    assert latencies, "what is shed has a latency, too: somebody waited for it"
+    assert latencies, "shed chunks have a latency, too"
 
 
 def test_captions_are_kept_for_the_retention_time(redis: Redis) -> None:

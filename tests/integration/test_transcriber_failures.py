@@ -102,14 +102,14 @@ def test_unsupported_chunk_is_a_gap_with_a_reason(redis: Redis) -> None:
     put(redis, *chunks("jobs/1", PCM), *finnish, *into_english)
     engine = ScriptedEngine(check=check)
     bench = Bench(redis, engine, batch_size=36).drain()
-    assert engine.batches == [12], "what it can do is not tried one by one"
+    assert engine.batches == [12], "supported chunks are not decoded one by one"
     assert words(redis, "jobs/1") == TEXTS
     for source, reason in (("jobs/fi", "language"), ("stations/sv", "task")):
         assert [(c.content, c.reason) for c in shown(redis, source)] == [(Content.GAP, reason)]
     assert CaptionLog(redis).progress("jobs/fi").finished
     reasons = {fields[b"reason"] for _, fields in redis.xrange(keys.DEAD_CHUNKS)}  # type: ignore[misc]
     assert reasons == {b"this model does not support the language 'fi'", b"this model cannot translate"}
-    assert bench.count("claimed_total") == 0, "another try would not help"
+    assert bench.count("claimed_total") == 0, "a retry would not help"
 
 
 def test_unsupported_job_fails_with_advice(redis: Redis) -> None:
@@ -128,7 +128,7 @@ def test_unsupported_job_fails_with_advice(redis: Redis) -> None:
     status = Statuses(redis).get(Kind.JOB, "1")
     assert (status.state, status.detail) == (State.FAILED, why)
     assert jobs.get("2").state is State.CANCELLED
-    assert jobs.change("1", state=State.RUNNING).state is State.FAILED, "its decoder sees that it is over"
+    assert jobs.change("1", state=State.RUNNING).state is State.FAILED, "its decoder sees that it has failed"
 
 
 def test_unsupported_live_source_has_a_remark_until_a_model_supports_it(

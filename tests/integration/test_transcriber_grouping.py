@@ -46,14 +46,16 @@ def test_a_gpu_takes_more_of_a_recording_at_once(redis: Redis) -> None:
     engine = ScriptedEngine(context_s=30.0, device="cuda:0")
     Bench(redis, engine, batch_size=2).drain()
     assert words(redis, "jobs/1") == TEXTS
-    assert engine.batches == [1, 2], "two chunks, which tell how long they are, and ten in two windows"
+    assert engine.batches == [1, 2], "two chunks, from which the length is known, then ten in two windows"
 
 
 def test_long_chunks_are_taken_only_as_fit_into_a_batch(redis: Redis) -> None:
     put(redis, *chunks("jobs/2", PCM[: len(PCM) // 100]), *chunks("jobs/1", PCM, chunk_s=10.0, lead_s=2.0))
     engine = ScriptedEngine(context_s=30.0, device="cuda:0")
     transcriber = Bench(redis, engine, batch_size=1).transcriber
-    assert [transcriber.step(block_s=0) for _ in range(5)] == [1, 1, 2, 2, 1], "what is short and alone tells nothing"
+    assert [transcriber.step(block_s=0) for _ in range(5)] == [1, 1, 2, 2, 1], (
+        "a single short last chunk does not set the length"
+    )
     assert engine.batches == [1] * 5
     assert words(redis, "jobs/1") == TEXTS
 
@@ -121,7 +123,7 @@ def test_stopping_worker_releases_chunks_to_be_decoded_again(redis: Redis) -> No
     bench = Bench(redis, engine)
     engine.before = lambda utterances: bench.transcriber.stop()
     bench.transcriber.step(block_s=0)
-    assert engine.batches == [2], "the batch in hand"
+    assert engine.batches == [2], "the current batch"
     other = Bench(redis, ScriptedEngine(), "transcriber-1").drain()
     assert words(redis, "jobs/1") == TEXTS
     assert other.count("claimed_total") == 8

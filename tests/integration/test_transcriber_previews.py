@@ -93,7 +93,7 @@ def test_only_the_newest_partial_chunk_is_decoded_and_none_that_is_late(redis: R
     assert engine.batches == [1]
     put(redis, beginning(CHUNKS[1]), CHUNKS[1])
     bench.drain()
-    assert engine.batches == [1, 1], "where the whole chunk has come, it alone is heard"
+    assert engine.batches == [1, 1], "if the complete chunk is there, only that is decoded"
 
 
 def test_slow_worker_takes_no_partial_chunks(redis: Redis) -> None:

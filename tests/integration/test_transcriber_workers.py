@@ -78,7 +78,7 @@ def test_a_worker_that_is_asked_to_stop_finishes_its_batch(
     assert alive(redis) == {}
     pending: list[dict[str, int]] = redis.xpending_range(keys.LIVE_CHUNKS, keys.GROUP, "-", "+", 100)  # type: ignore[assignment]
     handed_back = [entry for entry in pending if entry["time_since_delivered"] >= 1000]
-    assert handed_back == pending, "what it had taken and not begun may be claimed at once"
+    assert handed_back == pending, "chunks that it had taken but not started can be claimed at once"
     Bench(redis, ScriptedEngine(), claim_after_s=1.0).drain()
     assert words(redis, "stations/demo") == TEXTS
 

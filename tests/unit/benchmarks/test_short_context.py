@@ -47,7 +47,7 @@ def test_each_repair_begins_with_the_same_broken_model_and_has_its_share(
 ) -> None:
     assert [(each.name, each.steps) for each in found] == [("broken", 0), *((name, 1) for name in REPAIRS)]
     full = json.loads((runs / "full" / "plan.json").read_text())["plan"]
-    assert full["batches"]["shape"]["least_s"] == SIZE.context_s, "all is padded"
+    assert full["batches"]["shape"]["least_s"] == SIZE.context_s, "everything is padded"
     plans = [json.loads((runs / f"{name.replace(' ', '-')}-1" / "plan.json").read_text()) for name in REPAIRS]
     assert [plan["plan"]["weights"]["matching"] for plan in plans] == list(REPAIRS.values())
     assert len({plan["model"]["fingerprint"] for plan in plans}) == 1

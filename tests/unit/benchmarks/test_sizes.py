@@ -27,7 +27,7 @@ def test_peak_memory_is_counted() -> None:
         view = first[:10]
         assert held.now == 8000
         del first
-        assert held.now == 8000, "a view holds all of it"
+        assert held.now == 8000, "a view keeps the whole tensor"
         del view
         gc.collect()
         assert (held.now, held.peak) == (4000, 8000)

@@ -172,7 +172,7 @@ def test_robustness_trains_on_train_and_judges_test_under_each_condition(corpus:
     assert list(rows) == [condition.name for condition in conditions()]
     assert len(rows) == 1 + 4 + 4 + 2 + 2
     assert rows["speed -15 %"]["plain WER %"] == "100.0 (100.0 to 100.0)"
-    assert rows["speed -15 %"]["augmented WER %"] == "33.3 (33.3 to 33.3)", "the first seed's learnt nothing"
+    assert rows["speed -15 %"]["augmented WER %"] == "33.3 (33.3 to 33.3)", "the first seed's model learnt nothing"
     assert rows["speed -15 %"]["change, by seed"] == "0.0, -100.0, -100.0"
     assert rows["speed -15 %"]["verdict"] == "better"
     assert rows["as they are"]["verdict"] == "no difference shown"

@@ -56,7 +56,7 @@ class SeamDriver:
         assert caption.end_s >= caption.start_s
         if caption.final:
             finals = [c.id for c in self.captions if c.final]
-            assert caption.id == len(finals) + 1, "captions become final in order, none left out"
+            assert caption.id == len(finals) + 1, "captions become final in order, without gaps"
 
     @property
     def shown(self) -> list[Caption]:

@@ -44,7 +44,7 @@ def _same(one: Recognition, other: Recognition) -> bool:
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 def test_gpu_gives_the_same_result_as_cpu(tiny_checkpoint: Path, dtype: str) -> None:
     expected = _engine(tiny_checkpoint, "cpu", dtype).transcribe(_utterances())
-    assert any(len(one.hypotheses) > 1 for one in expected), "no language is in doubt: it is not decoded twice"
+    assert any(len(one.hypotheses) > 1 for one in expected), "no language is in doubt, so no utterance is decoded twice"
     with fake_gpu():
         engine = _engine(tiny_checkpoint, "cuda", dtype)
         assert engine._model.whisper.device == GPU

@@ -136,7 +136,7 @@ def test_word_is_assigned_by_its_middle_to_a_chunk_and_to_the_lead_of_the_next()
     assert [[w.text for w in words_of(each.without_lead())] for each in outcomes[1:]] == [["border", "b", "c"], []]
     assert [each.seq for each in outcomes] == [1, 2, 3]
     assert {each.window for each in outcomes} == {"window"}
-    assert {(each.lead_s, each.tail_s) for each in outcomes} == {(1.0, 1.0)}, "as if each had been heard alone"
+    assert {(each.lead_s, each.tail_s) for each in outcomes} == {(1.0, 1.0)}, "as if each had been decoded alone"
 
 
 def test_words_with_wrong_times_keep_their_order_across_a_border() -> None:

@@ -23,7 +23,7 @@ def after(*votes: dict[str, float], speech_s: float = 4.0) -> Votes:
 def test_first_vote_sets_the_language() -> None:
     assert after(SV).language == "sv"
     assert after({"fi": 0.4, "et": 0.35, "sv": 0.25}).language == "fi"
-    assert after(EN, speech_s=0.3).language == "en", "however short it is"
+    assert after(EN, speech_s=0.3).language == "en", "whatever its length"
 
 
 def test_one_vote_never_changes_the_language() -> None:
@@ -31,7 +31,7 @@ def test_one_vote_never_changes_the_language() -> None:
     assert after(SV, SV, EN, SV, EN, SV).language == "sv"
     assert after(SV, SV, {"sv": 0.0, "en": 1.0}, speech_s=25.0).language == "sv", "however long it is"
     sure = {"sv": 0.999}
-    assert after(*[sure] * 8, {"en": 1.0}).language == "sv", "where the other one is too unlikely to be named"
+    assert after(*[sure] * 8, {"en": 1.0}).language == "sv", "if the other one is too unlikely to be listed"
 
 
 def test_new_programme_changes_the_language_within_three_chunks() -> None:
@@ -71,7 +71,7 @@ def test_configured_language_is_contradicted_only_with_certainty() -> None:
     sure = {"sv": 0.99, "en": 0.01}
     assert [after(*[sure] * chunks).contradiction("en") for chunks in (1, 2, 3, 4)] == [None, None, None, "sv"]
     assert after(*[sure] * 9).contradiction("sv") is None
-    assert after(*[sure] * 9, {"sv": 0.4, "en": 0.6}).contradiction("en") is None, "it may have turned"
+    assert after(*[sure] * 9, {"sv": 0.4, "en": 0.6}).contradiction("en") is None, "the language may have changed"
     assert after(*[{"sv": 0.8, "no": 0.2}] * 9).contradiction("no") is None, "it may be either"
 
 

@@ -107,7 +107,7 @@ def test_withdrawn_caption_is_emptied_and_its_id_is_used_again() -> None:
     assert (back.id, back.revision, back.text) == (2, 2, "Tre.")
     lines.emit((), ORIGIN, live=True)
     lines.withdraw(ORIGIN)
-    assert lines.emit((), ORIGIN, live=True) == (), "empty ones need no end"
+    assert lines.emit((), ORIGIN, live=True) == (), "empty captions need not be closed"
 
 
 def test_at_the_end_no_provisional_caption_is_left() -> None:
@@ -230,7 +230,7 @@ def test_final_caption_never_changes(words: list[Word], data: st.DataObject) -> 
     lines.withdraw(ORIGIN)
     shown.update((caption.id, caption) for caption in lines.emit((), ORIGIN, live=True))
     kept = [shown[id].text for id in sorted(shown) if shown[id].text]
-    assert kept == [c.text for c in closed(words)], "however the words came"
+    assert kept == [c.text for c in closed(words)], "whatever the grouping of the words"
     assert all(caption.final for caption in shown.values())
 
 

@@ -101,7 +101,7 @@ def test_overwriting_the_file_does_not_change_a_loaded_model(copy: Path) -> None
     cut(copy)
     for name, weights in model.whisper.named_parameters():
         assert torch.equal(weights, before[name]), name
-    assert model.whisper.proj_out.weight is model.whisper.get_decoder().embed_tokens.weight, "they are one"
+    assert model.whisper.proj_out.weight is model.whisper.get_decoder().embed_tokens.weight, "the tied weights are one tensor"
 
 
 def test_title_identifies_the_edition_of_a_folder(copy: Path, tmp_path: Path) -> None:
@@ -110,11 +110,11 @@ def test_title_identifies_the_edition_of_a_folder(copy: Path, tmp_path: Path) ->
     link = tmp_path / "on-air"
     link.symlink_to(copy)
     by_link = load(str(link), device="cpu")
-    assert by_link.title == first, "a link is what it leads to"
+    assert by_link.title == first, "a link has the edition of its target"
     weights = load_file(copy / WEIGHTS)
     save_file({name: value * 2 for name, value in weights.items()}, copy / WEIGHTS, {"format": "pt"})
     assert load(str(copy), device="cpu").title != first
-    assert by_link.title == first, "it is still the same in memory"
+    assert by_link.title == first, "the loaded model is unchanged"
 
 
 def test_loading_another_model_does_not_disturb_a_batch(tiny_checkpoint: Path) -> None:

@@ -68,7 +68,7 @@ class Shelf:
         return self.registry.get_sample_value("undertext_transcriber_model_changes_total", {"outcome": outcome}) or 0.0
 
     def languages(self) -> set[str]:
-        """What they know, as whoever offers languages reads it."""
+        """The languages in the metric that other services read."""
         return model_languages([exposition(self.registry)])
 
     def told(self) -> set[str]:
@@ -92,7 +92,9 @@ def test_unchanged_model_is_not_loaded_again(shelf: Shelf) -> None:
 def test_new_model_is_used_from_the_workers_next_call(shelf: Shelf) -> None:
     shelf.put("new")
     shelf.poll()
-    assert (shelf.told(), shelf.languages()) == ({"old"}, {"en", "sv"}), "it is loaded; the worker has not asked yet"
+    assert (shelf.told(), shelf.languages()) == ({"old"}, {"en", "sv"}), (
+        "it is loaded, but the worker has not called yet"
+    )
     assert shelf.on_air().title == "new"
     assert (shelf.told(), shelf.languages()) == ({"new"}, {"fi"})
     assert (shelf.changes("changed"), shelf.changes("refused"), shelf.released) == (1, 0, 1)
@@ -170,7 +172,7 @@ def test_reloading_the_same_edition_is_not_a_change(shelf: Shelf) -> None:
 def test_unused_model_is_released(shelf: Shelf) -> None:
     shelf.put("old")
     shelf.poll()
-    assert (shelf.tries, shelf.released) == (1, 1), "the same once more"
+    assert (shelf.tries, shelf.released) == (1, 1), "the same edition again"
     shelf.put("broken")
     shelf.poll()
     assert (shelf.tries, shelf.released) == (2, 2), "a broken one"
@@ -184,7 +186,7 @@ def test_model_without_room_beside_the_current_one_is_loaded_in_its_place(shelf:
     shelf.put("new")
     shelf.before = full
     shelf.poll()
-    assert shelf.first.places == [], "the batch in hand is decoded first"
+    assert shelf.first.places == [], "the current batch is decoded first"
     assert shelf.on_air().title == "new"
     assert shelf.first.places == ["left"]
     assert (shelf.tries, shelf.changes("changed")) == (2, 1)
@@ -215,7 +217,7 @@ def test_the_folder_is_watched_while_the_worker_works(shelf: Shelf) -> None:
     with shelf.on_air:
         shelf.put("new")
         assert loading.wait(20)
-        assert shelf.on_air() is shelf.first, "it is at hand while another is loaded"
+        assert shelf.on_air() is shelf.first, "it stays available while another is loaded"
         go_on.set()
         while shelf.on_air() is shelf.first:
             threading.Event().wait(0.01)

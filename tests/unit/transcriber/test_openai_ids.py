@@ -127,7 +127,7 @@ def test_languages_are_those_that_transformers_detects(
         assert sum(heard.probabilities.values()) == pytest.approx(1.0, abs=1e-5)
         assert set(heard.probabilities) == set(model.tokens.languages)
         seen.add(detected)
-    assert len(seen) > 1, "everything sounds like one language, so this shows nothing"
+    assert len(seen) > 1, "all detected languages are equal, so this test shows nothing"
 
 
 def test_timestamps_and_special_tokens_are_not_text(model: Model) -> None:

@@ -58,7 +58,7 @@ def test_windows_of_several_chunks_share_one_batch() -> None:
     heard = recognise(engine, parts, "transcribe")
     assert len(heard) == 3
     assert engine.batches == [2 + 2 + 1]
-    assert heard[1][0].likeliest.words[0].start_s >= 9.0, "its lead is heard, too"
+    assert heard[1][0].likeliest.words[0].start_s >= 9.0, "its lead is decoded, too"
 
 
 def test_chunk_task_overrides_the_default() -> None:
@@ -122,7 +122,7 @@ def test_chunk_with_a_turn_is_decoded_in_parts(context_s: float) -> None:
     texts = [word.text for part in parts for word in part.likeliest.words]
     assert texts == [f"{'sv' if n <= 25 else 'en'}{n}" for n, _, _ in WORDS]
     assert parts[1].likeliest.words[0].start_s == pytest.approx(1000 + words[25][1])
-    assert max(engine.batches) == engine.batches[0], "no more at once than at first"
+    assert max(engine.batches) == engine.batches[0], "batches are no larger than the first one"
 
 
 #: Two sentences; another language begins at 10.0 s, in the pause between them.

@@ -192,7 +192,7 @@ def test_other_repetition_is_rejected_by_compression_ratio() -> None:
 def test_words_crowded_at_the_end_are_too_fast() -> None:
     pile = heard("Det blir regn i hela landet under kvällen och natten mot fredag", start_s=6.5, word_s=0.02)
     assert judge(pile).reason is Reason.RATE
-    assert judge(replace(pile, tokens=12)).reason is None, "a few tokens more than the time allows mean nothing"
+    assert judge(replace(pile, tokens=12)).reason is None, "a few tokens more than the time allows are accepted"
 
 
 def test_truncated_text_is_too_fast() -> None:

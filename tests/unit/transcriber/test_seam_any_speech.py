@@ -177,4 +177,4 @@ def test_with_alternating_languages_every_word_appears_once_and_in_order(
     assert driver.words == [w.text for w, _ in words]
     told = {w.text: code for w, code in words}
     wrong = sum(told[w.text] != c.language for c in driver.shown for w in c.words)
-    assert wrong <= 4 * len(outcomes), "but a few words at a chunk's edge stand in their own language"
+    assert wrong <= 4 * len(outcomes), "all but a few words at a chunk's edge are in their own language"

@@ -33,12 +33,12 @@ def test_missing_live_chunk_is_declared_lost_after_the_maximum_lag() -> None:
     chunks = numbered(40)
     driver = SeamDriver(Policy("stations/demo", max_lag_s=60.0)).feed(*chunks[:3], *chunks[4:30])
     driver.wait(59.0).feed(chunks[30])
-    assert driver.words == ["0.", "1.", "2."], "minutes of audio behind it are no reason: there is a backlog"
+    assert driver.words == ["0.", "1.", "2."], "minutes of audio after it are no reason: it may be a backlog"
     driver.wait(1.0).feed(chunks[31])
     gap = next(c for c in driver.shown if c.content is Content.GAP)
     assert (gap.start_s, gap.end_s, gap.reason, gap.final) == (15.0, 20.0, "lost", True)
     assert driver.words == [f"{n}." for n in range(32) if n != 3]
-    assert advance(driver.state, chunks[3], STATION, 0.0) is None, "the straggler comes too late"
+    assert advance(driver.state, chunks[3], STATION, 0.0) is None, "the late chunk is ignored"
 
 
 def test_job_waits_for_a_missing_chunk() -> None:
@@ -87,7 +87,7 @@ def test_new_epoch_settles_the_old_one_and_continues_caption_ids() -> None:
         (1, 1, "Vi kommer", True),
         (2, 2, "0.", True),
     ]
-    assert not driver.finished, "a station goes on"
+    assert not driver.finished, "a station continues"
 
 
 def test_time_between_two_epochs_is_a_gap() -> None:
@@ -99,7 +99,7 @@ def test_time_between_two_epochs_is_a_gap() -> None:
     ]
     for quiet in (Content.SILENCE, Content.MUSIC):
         silent = [replace(o, content=quiet, parts=()) for o in again(numbered(1))]
-        assert SeamDriver().feed(*old, *silent).shown[1].final, "it waits for no speech"
+        assert SeamDriver().feed(*old, *silent).shown[1].final, "it does not wait for speech"
     lost = [replace(o, content=Content.GAP, reason="shed", parts=()) for o in again(numbered(1))]
     assert [c.reason for c in SeamDriver().feed(*old, *lost).shown[1:]] == ["away", "shed"]
 
@@ -143,10 +143,10 @@ def test_epoch_has_the_length_that_the_next_one_states() -> None:
     begin, *more = again(numbered(2))
     begin = replace(begin, follows=(1, 2))
     end = outcome(2, epoch=2, start_s=120.0, end_s=120.0, lead_s=0.0, parts=(), last=True)
-    assert SeamDriver().feed(first, second, begin).words == ["0.", "1.", "0."], "nothing is waited for"
+    assert SeamDriver().feed(first, second, begin).words == ["0.", "1.", "0."], "it does not wait"
     driver = SeamDriver(MICROPHONE).feed(first, begin, *more, end)
     assert driver.words == ["0."]
-    assert driver.feed(second, third).words == ["0.", "1.", "0.", "1."], "what is queued is not given up"
+    assert driver.feed(second, third).words == ["0.", "1.", "0.", "1."], "queued chunks are not abandoned"
     assert driver.finished
     assert SeamDriver(MICROPHONE).feed(*more, end, begin, second, first).words == ["0.", "1."]
 

@@ -87,7 +87,7 @@ def test_preview_continues_after_provisional_words() -> None:
 
 def test_late_early_or_shorter_preview_shows_nothing() -> None:
     reader = Reader()
-    assert not reader.read(partial(1, 1.25, [word("ett", 5.3)])), "what comes before it is not known yet"
+    assert not reader.read(partial(1, 1.25, [word("ett", 5.3)])), "the text before it is not known yet"
     reader.feed(outcome(0, [word("noll", 2.0)]))
     assert not reader.read(partial(0, 2.5, [word("noll", 2.0)]))
     assert not reader.read(partial(2, 1.25, [word("två", 10.3)]))

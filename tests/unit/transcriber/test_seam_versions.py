@@ -32,7 +32,7 @@ def test_state_with_unknown_fields_is_read() -> None:
     driver.state = json.dumps(state).encode()
     driver.feed(outcome(1, [word("Hej", 4.5), word("du.", 5.0)]), outcome(3, last=True))
     assert driver.text == "Hej du. slut."
-    assert driver.finished, "a job that began anew would wait for its first chunks for ever"
+    assert driver.finished, "a reset job would wait for its first chunks forever"
 
 
 def test_job_continues_after_an_unreadable_state() -> None:

@@ -183,7 +183,7 @@ def test_search_is_split_when_memory_runs_out(
     assert tried == {4: [6, 3, 3], 1: [6, 3, 1, 1, 1, 1, 1, 1]}[fitting]
     tried.clear()
     assert engine._search(*words) == expected
-    assert len(tried) == 6 // tried[0], "what did not fit is not tried again"
+    assert len(tried) == 6 // tried[0], "a size that did not fit is not tried again"
 
 
 @torch.inference_mode()

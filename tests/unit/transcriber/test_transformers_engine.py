@@ -121,7 +121,7 @@ def test_doubtful_language_is_decoded_as_if_given(engine: TransformersEngine) ->
         for language, hypothesis in heard.hypotheses.items():
             [given] = engine.transcribe([Utterance(noise(1.0, seed), language)])
             assert list(given.hypotheses) == [language]
-            assert given.probabilities == pytest.approx(heard.probabilities), "whatever was told"
+            assert given.probabilities == pytest.approx(heard.probabilities), "whatever language was given"
             assert (given.likeliest.text, given.likeliest.words) == (hypothesis.text, hypothesis.words)
             assert hypothesis.language == language
 
