@@ -101,7 +101,7 @@ def test_overwriting_the_file_does_not_change_a_loaded_model(copy: Path) -> None
     cut(copy)
     for name, weights in model.whisper.named_parameters():
         assert torch.equal(weights, before[name]), name
-    assert model.whisper.proj_out.weight is model.whisper.get_decoder().embed_tokens.weight, "the tied weights are one tensor"
+    assert model.whisper.proj_out.weight is model.whisper.get_decoder().embed_tokens.weight, "the weights are tied"
 
 
 def test_title_identifies_the_edition_of_a_folder(copy: Path, tmp_path: Path) -> None:
