@@ -91,14 +91,14 @@ def compare_searches(table: Table, seeds: int = SEEDS, progress: Callable[[], ob
         space = parse(COARSE if name == "grid" else POINTS)
         for seed in range(seeds):
             # A proposal's seed depends on the search's seed and the trial's number: keep seeds far apart.
-            values = run_search(space, table, name, 1000 * seed, AFTER[-1])
+            values = simulate_search(space, table, name, 1000 * seed, AFTER[-1])
             found.append([min(values[:count]) for count in AFTER])
             progress()
     return Outcome(best, table)
 
 
-def run_search(space: Space, table: Table, search: str, seed: int, trials: int) -> list[float]:
-    """The error rates of a search's trials, in order."""
+def simulate_search(space: Space, table: Table, search: str, seed: int, trials: int) -> list[float]:
+    """Run a search on the table instead of training; return its trials' error rates in order."""
     done: list[FrozenTrial] = []
     while len(done) < trials and (params := propose(space, done, search, seed)) is not None:
         # A failed trial has no error rate: the search gets the worst one.

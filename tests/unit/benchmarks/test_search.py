@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from benchmarks.training.search import AFTER, COARSE, POINTS, Outcome, Table, compare_searches, key, run_search
+from benchmarks.training.search import AFTER, COARSE, POINTS, Outcome, Table, compare_searches, key, simulate_search
 from trainer.tuning.space import parse
 
 
@@ -27,17 +27,17 @@ def test_the_coarse_grid_is_the_budget_and_in_the_table() -> None:
 def test_search_uses_its_whole_budget() -> None:
     table = _table()
     for name in ("grid", "random", "tpe"):
-        values = run_search(parse(POINTS), table, name, 0, 9)
+        values = simulate_search(parse(POINTS), table, name, 0, 9)
         assert len(values) == 9
         assert set(values) <= set(table.values())
-    assert sorted(run_search(parse(POINTS), table, "tpe", 0, 99)) == sorted(table.values()), "each once"
+    assert sorted(simulate_search(parse(POINTS), table, "tpe", 0, 99)) == sorted(table.values()), "each once"
 
 
 def test_failed_trial_counts_as_the_worst() -> None:
     full = _table()
     best, worst = min(full.values()), max(full.values())
     table = {name: rate for name, rate in full.items() if rate != best}
-    values = run_search(parse(POINTS), table, "grid", 0, 99)
+    values = simulate_search(parse(POINTS), table, "grid", 0, 99)
     assert len(values) == len(full)
     assert values.count(worst) == len(full) - len(table) + list(full.values()).count(worst)
 
