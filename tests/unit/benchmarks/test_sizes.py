@@ -35,7 +35,7 @@ def test_peak_memory_is_counted() -> None:
 
 @pytest.mark.parametrize("way", sizes.WAYS, ids=lambda way: way.name)
 def test_step_without_contents_needs_the_same_memory_as_a_real_one(way: sizes.Way) -> None:
-    with sizes.begun("toy", way, torch.device("cpu")) as run:
+    with sizes.started_run("toy", way, torch.device("cpu")) as run:
         real = peak(run, [sizes.batch(run.model, 2)], sizes.targets(2))
     assert sizes.peak("toy", way, 2) == pytest.approx(real, rel=0.01)
 

@@ -107,6 +107,6 @@ def test_peers_read_the_same_clips(tmp_path: Path) -> None:
     durations_s = preparing.release(tmp_path / "release", 2)
     peers = [replace(way, one_in=1) for way in preparing.ways() if way.name != preparing.OURS]
     assert len(peers) == 2
-    found = preparing.raced(tmp_path, durations_s, 1, peers)
+    found = preparing.race(tmp_path, durations_s, 1, peers)
     assert len(found) == len(peers)
     assert all(turn.at_work == turn.in_all > 0 for turns in found.values() for turn in turns)
