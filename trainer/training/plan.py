@@ -142,5 +142,5 @@ def refuse_change(
 
 def _change(name: str, before: object, now: object) -> str:
     if now is None:
-        return f"{name} was {before}, and is not given now"
+        return f"{name} was {before}, and is not given"
     return f"{name} was {'not given' if before is None else before}, not {now}"

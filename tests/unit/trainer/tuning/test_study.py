@@ -35,7 +35,7 @@ def test_a_study_without_its_trial_folders_is_refused(fake: FakeTraining, tmp_pa
 def test_a_changed_study_is_refused_and_the_options_named(fake: FakeTraining, tmp_path: Path) -> None:
     search(spec_in(tmp_path, trials=2))
     changed = parse(["learning-rate=1e-5..1e-3:log:4", "dropout=0,0.3"])
-    with pytest.raises(PlanError, match=r"otherwise: --vary dropout was 0,0.1,0.2, not 0,0.3. .* another --study"):
+    with pytest.raises(PlanError, match=r"other settings: --vary dropout was 0,0.1,0.2, not 0,0.3. .* another --study"):
         search(spec_in(tmp_path, space=changed))
     with pytest.raises(PlanError, match=r"0.2, and is not given; --vary seed was not given, not 1,2"):
         search(spec_in(tmp_path, space=parse(["learning-rate=1e-5..1e-3:log:4", "seed=1,2"])))
