@@ -81,7 +81,7 @@ def test_concurrent_corrections_of_an_archived_line_are_detected(page: Page, api
     other = {"text": "Väder i Skåne.", "revision": first["revision"], "start_s": first["start_s"]}
     assert api.http.patch(f"/{lost.source}/captions/1", json=other).status_code == 200
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert").filter(has_text="Not saved.")).to_contain_text("meanwhile: Väder i Skåne.")
+    expect(page.get_by_role("alert").filter(has_text="Not saved.")).to_contain_text("in the meantime: Väder i Skåne.")
     page.keyboard.press("Enter")
     expect(page.locator(".lines .text").first).to_have_text("Vädret.")
     assert archived(api, lost)[0] == ("Vädret.", True)

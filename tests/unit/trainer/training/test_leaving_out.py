@@ -55,4 +55,4 @@ def test_an_invalid_list_is_refused(
         path.write_text(content, encoding="utf-8")
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run"), "--leave-out", str(path)]
     assert main([*words, "--dry-run"]) == 1
-    assert f"--leave-out {path}: it is a file with the id of a clip a line" in capsys.readouterr().err
+    assert f"--leave-out {path}: expected a file with one clip id per line" in capsys.readouterr().err
