@@ -43,7 +43,9 @@ _FULL, _QUICK = (1800, 600, 48), (240, 60, 10)
 def main(argv: Sequence[str] | None = None) -> int:
     parser = arguments(__doc__)
     parser.add_argument("--audio", type=Path, metavar="FOLDER", help="also evaluate these recordings")
-    parser.add_argument("--threshold", type=float, default=Settings().vad_threshold, help="VAD_THRESHOLD")
+    parser.add_argument(
+        "--threshold", type=float, default=Settings().vad_threshold, help="VAD_THRESHOLD (default: %(default)s)"
+    )
     options = parser.parse_args(argv)
     radio_s, other_s, voices = _QUICK if options.quick else _FULL
     model = Silero()

@@ -1,6 +1,6 @@
-"""Measure the whole system, from the demo station's stream to a viewer's socket: latency, accuracy and completeness.
+"""`python -m benchmarks.end_to_end`: latency, accuracy and completeness of the whole system.
 
-It follows `WS /stations/demo/live` like any viewer and compares the captions with the demo station's reference text.
+It follows `WS /stations/demo/live` like any viewer, and compares the captions with the demo station's reference text.
 Without --url it starts its own system (as `make up` does, on free ports) and stops it at the end.
 
 latency_p50_s, latency_p95_s
@@ -25,7 +25,6 @@ first_caption_s
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import statistics
@@ -99,11 +98,14 @@ class Period:
 def main(argv: list[str] | None = None) -> int:
     """Run the measurement, and print or write the results."""
     parser = arguments(__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--url", help="the API of a running system, such as http://127.0.0.1:8000")
-    parser.add_argument("--truth", default="http://127.0.0.1:8010", help="its demo station (default %(default)s)")
-    parser.add_argument("--minutes", type=float, default=5.0, help="how long to measure (default %(default)s)")
-    parser.add_argument("--transcribers", type=int, default=1, help="of the own system (default %(default)s)")
+    parser.add_argument(
+        "--truth", default="http://127.0.0.1:8010", help="the demo station of that system (default: %(default)s)"
+    )
+    parser.add_argument("--minutes", type=float, default=5.0, help="how long to measure (default: %(default)g)")
+    parser.add_argument(
+        "--transcribers", type=int, default=1, help="transcribers of its own system (default: %(default)s)"
+    )
     options = parser.parse_args(argv)
     over_s = time.time() + QUICK_OVER_S if options.quick else None
     measure_s, last_s = (QUICK_S, QUICK_LAST_S) if options.quick else (60 * options.minutes, LAST_TIMEOUT_S)

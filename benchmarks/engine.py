@@ -34,9 +34,11 @@ _FULL, _QUICK = 24, 8
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = arguments(__doc__)
-    parser.add_argument("--model", default="demo/model", help="a checkpoint's folder or its name on the hub")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--language", default="sv", choices=LANGUAGES)
+    parser.add_argument("--model", default="demo/model", help="a checkpoint's folder or hub id (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, or auto: a GPU if there is one (default)")
+    parser.add_argument(
+        "--language", default="sv", choices=LANGUAGES, help="language of the chunks (default: %(default)s)"
+    )
     parser.add_argument("--detect", action="store_true", help="let the engine detect the language")
     options = parser.parse_args(argv)
     language = None if options.detect else options.language
@@ -56,7 +58,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             texts += sum(len(one.hypotheses) for one in results)
         chunk_s = (_clock(engine) - began_s) / len(chunks)
         whole_s = sum(stages.values())
-        row: dict[str, object] = {"batch": size, "ms a chunk": 1000 * chunk_s, "tokens a chunk": tokens / len(chunks)}
+        row: dict[str, object] = {
+            "batch": size,
+            "ms per chunk": 1000 * chunk_s,
+            "tokens per chunk": tokens / len(chunks),
+        }
         rows.append({**row, **{f"{stage} %": 100 * spent_s / whole_s for stage, spent_s in stages.items()}})
         figures[f"chunk_ms_batch_{size}"] = 1000 * chunk_s
     figures["texts_per_chunk"] = texts / len(chunks)  # more than 1 if the language is in doubt

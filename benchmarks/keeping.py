@@ -64,8 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         cost, decoded = measure_codec(code, tqdm(material, desc=name, unit="sentence", leave=False))
         kept[name] = {**cost, "WER %": wer_of(decoded)}
     figures = {
-        "keep_ms": kept[OURS]["ms a chunk"],
-        "kept_kb_per_s": kept[OURS]["kB a second"],
+        "keep_ms": kept[OURS]["ms per chunk"],
+        "kept_kb_per_s": kept[OURS]["kB per second"],
         "kept_wer_percent": kept[OURS]["WER %"],
         "heard_wer_percent": original,
         "hear_minute_ms": minute_ms(material),
@@ -106,7 +106,7 @@ def measure_codec(code: Callable[[bytes], bytes], material: Iterable[Pcm]) -> tu
             decoded.append(soundfile.read(io.BytesIO(file), dtype="int16")[0])
         n_samples += len(pcm)
         kept.append(np.concatenate(decoded))
-    return {"ms a chunk": median(spent_ms), "kB a second": n_bytes / seconds(n_samples) / 1000}, kept
+    return {"ms per chunk": median(spent_ms), "kB per second": n_bytes / seconds(n_samples) / 1000}, kept
 
 
 def chunked(pcm: Pcm) -> list[Pcm]:

@@ -26,8 +26,10 @@ _FULL, _QUICK = 500, 60
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = arguments(__doc__)
-    parser.add_argument("--model", type=Path, default=Path("demo/model"), help="a published folder")
-    parser.add_argument("--utterances", type=int, help="number of utterances in each exam")
+    parser.add_argument(
+        "--model", type=Path, default=Path("demo/model"), help="a published folder (default: %(default)s)"
+    )
+    parser.add_argument("--utterances", type=int, help=f"utterances in each exam (default: {_FULL})")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
     recogniser = load(str(options.model), "cpu")

@@ -52,9 +52,16 @@ Transcribe = Callable[[NDArray[np.float32]], object]
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = arguments(__doc__)
-    parser.add_argument("--sizes", type=lambda text: text.split(","), default=list(SIZES), help="tiny,base,small")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each is timed (default %(default)s)")
-    parser.add_argument("--sentences", type=int, help="sentences of each language for the bundled model")
+    parser.add_argument(
+        "--sizes",
+        type=lambda text: text.split(","),
+        default=list(SIZES),
+        help="model sizes, separated by commas (default: tiny,base,small)",
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is timed (default: %(default)s)")
+    parser.add_argument(
+        "--sentences", type=int, help=f"sentences of each language for the bundled model (default: {_FULL})"
+    )
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
     logging.set_verbosity_error()
@@ -69,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name in row
     }
     figures = {name.replace(" ", "_").lower(): value for name, value in figures.items()}
-    title = f"ms a chunk, {TOKENS} tokens, batches of {BATCH}, one thread; figures: percent of float32"
+    title = f"ms per chunk, {TOKENS} tokens, batches of {BATCH}, one thread; figures: percent of float32"
     of_demo = "the bundled model: WER % on held-out sentences and voices"
     show([(title, speeds), (of_demo, rates)], [*speeds, *rates], figures, options.json)
     return 0

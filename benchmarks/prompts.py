@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tqdm(total=total, unit="window", desc="listen") as bar:
         for name, model in models.items():
             for kind in PROMPTS:
-                row: dict[str, object] = {"model": name, "told": kind}
+                row: dict[str, object] = {"model": name, "prompt": kind}
                 for snr_db in SNRS_DB:
                     tally = evaluate(model, material, kind, snr_db, bar.update)
                     at = "clean" if snr_db is None else f"{snr_db:g} dB"
@@ -118,12 +118,12 @@ def _with_names(window: Window, elsewhere: Window) -> Prompt:
 
 #: Makes the prompt of a window, given another one of the same language.
 PROMPTS: Mapping[str, Callable[[Window, Window], Prompt]] = {
-    "nothing": lambda window, elsewhere: NO_PROMPT,
-    "what was said before": lambda window, elsewhere: Prompt(previous=window.previous),
-    "what was said elsewhere": lambda window, elsewhere: Prompt(previous=elsewhere.previous),
+    "none": lambda window, elsewhere: NO_PROMPT,
+    "previous text": lambda window, elsewhere: Prompt(previous=window.previous),
+    "text from elsewhere": lambda window, elsewhere: Prompt(previous=elsewhere.previous),
     "its names among others": _with_names,
     "other names": lambda window, elsewhere: Prompt(hot_words=window.others),
-    "its names, and what was said before": lambda window, elsewhere: replace(
+    "its names and previous text": lambda window, elsewhere: replace(
         _with_names(window, elsewhere), previous=window.previous
     ),
 }
@@ -184,11 +184,11 @@ def _other(material: Sequence[Window], number: int) -> Window:
 def figures(rows: Sequence[Row]) -> dict[str, float]:
     """WER at 10 dB of the taught model, or of the only one, by prompt."""
     last = rows[-1]["model"]
-    suffixes = {"nothing": "nothing", "what was said before": "previous", "its names among others": "hot_words"}
+    suffixes = {"none": "nothing", "previous text": "previous", "its names among others": "hot_words"}
     return {
-        f"wer_percent_10db_{suffixes[str(row['told'])]}": float(str(row["WER % 10 dB"]))
+        f"wer_percent_10db_{suffixes[str(row['prompt'])]}": float(str(row["WER % 10 dB"]))
         for row in rows
-        if row["model"] == last and row["told"] in suffixes
+        if row["model"] == last and row["prompt"] in suffixes
     }
 
 

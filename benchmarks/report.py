@@ -19,11 +19,19 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     """A parser with the common arguments, to which a benchmark adds its own.
 
     Args:
-        description: the module's docstring; the command at its beginning becomes the program's name in the usage.
+        description: the module's docstring, which begins with the command: "`python -m benchmarks.NAME`: …".
     """
-    command = re.match(r"`(python -m [\w.]+)", description or "")
-    parser = argparse.ArgumentParser(prog=command[1] if command else None, description=description)
-    parser.add_argument("--quick", action="store_true", help="end within a minute on 2 cores")
+    matched = re.match(r"`(python -m [\w.]+)", description or "")
+    command = matched[1] if matched else "python -m benchmarks.NAME"
+    parser = argparse.ArgumentParser(
+        prog=command,
+        description=description,
+        epilog=f"examples:\n  {command} --quick\n  {command} --json figures.json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="a smaller measurement, which takes at most a minute on 2 cores"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write figures and rows to FILE")
     return parser
 

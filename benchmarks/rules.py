@@ -62,8 +62,8 @@ class Sample:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = arguments(__doc__)
-    parser.add_argument("--model", default="demo/model", help="a checkpoint's folder or its name on the hub")
-    parser.add_argument("--device", default="auto")
+    parser.add_argument("--model", default="demo/model", help="a checkpoint's folder or hub id (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, or auto: a GPU if there is one (default)")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
     engine = TransformersEngine(load(options.model, device=options.device))

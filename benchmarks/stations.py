@@ -14,7 +14,6 @@ stations_at_5_s    the most stations with a lag p95 of at most --most-lag (5 s) 
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -108,13 +107,14 @@ class Viewers:
 def main(argv: list[str] | None = None) -> int:
     """Run the measurement, and print or write the results."""
     parser = arguments(__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--transcribers", type=int, default=os.cpu_count() or 1, help="default: one per core")
+    parser.add_argument(
+        "--transcribers", type=int, default=os.cpu_count() or 1, help="number of transcribers (default: one per core)"
+    )
     parser.add_argument(
         "--stations", type=int, nargs="+", metavar="N", help=f"numbers of stations (default: {_DEFAULT})"
     )
     parser.add_argument(
-        "--most-lag", type=float, default=5.0, metavar="S", help="maximum lag p95, in seconds (%(default)s)"
+        "--most-lag", type=float, default=5.0, metavar="S", help="maximum lag p95, in seconds (default: %(default)g)"
     )
     options = parser.parse_args(argv)
     rows: list[Row] = []

@@ -90,8 +90,8 @@ class Tally:
             "WER %": 100 * self.errors / self.words,
             "off by, median s": float(np.median(errors_s)),
             "95th percentile s": float(np.percentile(errors_s, 95)),
-            "tokens a second": self.steps / self.audio_s,
-            "ms a second of audio": 1000 * self.elapsed_s / self.audio_s,
+            "tokens per second": self.steps / self.audio_s,
+            "ms per second of audio": 1000 * self.elapsed_s / self.audio_s,
         }
 
 

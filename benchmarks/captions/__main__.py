@@ -159,12 +159,11 @@ def _add(tallies: dict[str, Tally], name: str, tally: Tally) -> None:
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = arguments(__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     speech = os.environ.get(SPEECH_VARIABLE)
-    parser.add_argument("--model", default="demo/model", help="a checkpoint's folder or its name on the hub")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--minutes", type=float, help="of each language (default 30); 0 skips the programmes")
-    parser.add_argument("--seed", type=int, default=1, help="of the programmes (default %(default)s)")
+    parser.add_argument("--model", default="demo/model", help="a checkpoint's folder or hub id (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, or auto: a GPU if there is one (default)")
+    parser.add_argument("--minutes", type=float, help="audio in each language (default: 30); 0 skips the programmes")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the programmes (default: %(default)s)")
     parser.add_argument("--detect-language", action="store_true", help="let ours detect the language")
     parser.add_argument(
         "--audio",

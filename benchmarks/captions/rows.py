@@ -12,11 +12,11 @@ from benchmarks.captions.programme import CONDITIONS
 
 Row = dict[str, object]
 
-OURS, PERFECT, NAIVE, AGREEMENT, WHOLE = "ours", "perfect ears", "naive", "LocalAgreement-2", "whole sentences"
+OURS, PERFECT, NAIVE, AGREEMENT, WHOLE = "ours", "error-free recogniser", "naive", "LocalAgreement-2", "whole sentences"
 #: Without a viewer, so without partial chunks.
-UNWATCHED = "ours, unwatched"
+UNWATCHED = "ours, no viewers"
 #: Waiting chunks are decoded together, as many as fit into the context; the perfect recogniser has Whisper's 30 s.
-WAITING, PERFECT_WAITING = "ours, what waits", "perfect ears, 30 s"
+WAITING, PERFECT_WAITING = "ours, waiting chunks", "error-free recogniser, 30 s"
 #: Rows of the script, which use no model.
 SCRIPTED = (PERFECT, PERFECT_WAITING)
 

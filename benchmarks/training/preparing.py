@@ -80,8 +80,8 @@ def preparing(options: argparse.Namespace) -> Measurement:
         {
             "of": way.name,
             "processes": way.processes,
-            "hours of audio a minute": at_work[way],
-            "with its start": statistics.median(turn.in_all for turn in turns),
+            "hours of audio per minute": at_work[way],
+            "including program start": statistics.median(turn.in_all for turn in turns),
         }
         for way, turns in found.items()
     ]

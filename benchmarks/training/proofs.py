@@ -64,7 +64,7 @@ def resume(corpus: Corpus, model: str, folder: Path) -> Measurement:
     """A run that is killed and resumed, compared with an uninterrupted one."""
     difference = resume_loss_difference(corpus, model, folder)
     return Measurement(
-        [{"of": "killed and gone on with", "loss apart": difference}], {"resume_loss_difference": difference}
+        [{"of": "killed and resumed", "loss difference": difference}], {"resume_loss_difference": difference}
     )
 
 

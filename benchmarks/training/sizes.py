@@ -95,7 +95,7 @@ def sizes(options: argparse.Namespace) -> Measurement:
                     "size": name,
                     "trained": way.name,
                     "GiB": taken.fixed / GIB,
-                    "each clip": taken.each / GIB,
+                    "per clip": taken.each / GIB,
                     "TFLOP": taken.flops / 1e12,
                     **{f"in {memory}": taken.clips(memory * GIB) for memory in CARDS},
                 }

@@ -91,10 +91,15 @@ def all_names(bulletin: Bulletin) -> list[str]:
 def add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Add the arguments of `taught_model` to a parser."""
     parser.add_argument(
-        "--cache", type=Path, default=Path("build"), help="folder of the taught model; trained if missing"
+        "--cache",
+        type=Path,
+        default=Path("build"),
+        help="folder of the taught model, which is trained if missing (default: %(default)s)",
     )
-    parser.add_argument("--utterances", type=int, default=UTTERANCES, help="number of training examples")
-    parser.add_argument("--taught", type=Path, metavar="FOLDER", help="use this model, which has been taught already")
+    parser.add_argument(
+        "--utterances", type=int, default=UTTERANCES, help="number of training examples (default: %(default)s)"
+    )
+    parser.add_argument("--taught", type=Path, metavar="FOLDER", help="an already taught model to use instead")
     return parser
 
 

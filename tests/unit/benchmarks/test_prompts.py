@@ -29,8 +29,8 @@ def test_prompt_has_the_names_and_as_many_others() -> None:
     elsewhere = _window("no", previous="rain")
     assert set(PROMPTS["its names among others"](window, elsewhere).hot_words) == {"Leeds", "York"}
     assert PROMPTS["other names"](window, elsewhere).hot_words == ("York", "Bath")
-    assert PROMPTS["what was said elsewhere"](window, elsewhere).previous == "rain"
-    both = PROMPTS["its names, and what was said before"](window, elsewhere)
+    assert PROMPTS["text from elsewhere"](window, elsewhere).previous == "rain"
+    both = PROMPTS["its names and previous text"](window, elsewhere)
     assert both.previous == "and the mayor"
     assert set(both.hot_words) == {"Leeds", "York"}
 

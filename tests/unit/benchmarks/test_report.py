@@ -1,10 +1,11 @@
-"""A benchmark's table is complete even on a narrow terminal."""
+"""A benchmark's table is complete even on a narrow terminal, and its help keeps its lines."""
 
 from __future__ import annotations
 
+import pytest
 from rich.console import Console
 
-from benchmarks.report import table
+from benchmarks.report import arguments, table
 
 
 def test_text_is_wrapped_but_row_names_are_not() -> None:
@@ -28,3 +29,13 @@ def test_columns_that_do_not_fit_move_below_and_numbers_are_not_broken() -> None
     assert shown.count("prompts") > 1
     assert max(map(len, shown.splitlines())) <= 50
     assert all(str(1234567 + place) in shown.split() for place in range(8))
+
+
+def test_help_keeps_the_lines_of_the_description_and_ends_with_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = arguments("`python -m benchmarks.rules`: a summary.\n\nlost_s\n    Audio that was lost.\n")
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--help"])
+    out = capsys.readouterr().out
+    assert out.startswith("usage: python -m benchmarks.rules ")
+    assert "\nlost_s\n    Audio that was lost.\n" in out
+    assert out.endswith("  python -m benchmarks.rules --json figures.json\n")
