@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import logging
 import os
 import sys
@@ -11,19 +10,27 @@ import sys
 from api.server import Server
 from api.settings import Settings
 from wire.errors import SettingsError
-from wire.settings import load
+from wire.settings import describe, load
+
+ABOUT = """\
+Serves the page, and captions over HTTP and WebSockets.
+
+Stations, uploads and microphones are passed to ingest through Redis and the uploads folder (DATA_DIR)."""
+
+EXAMPLES = """\
+examples:
+  python -m api
+  PORT=9000 API_TOKEN=a-long-secret ALLOWED_ORIGINS=https://captions.example.org python -m api
+
+Exit codes: 0 stopped on request, 2 a setting is invalid (the message names it)."""
 
 
 def main() -> int:
     """Serve until a signal arrives; return the exit status."""
-    lines = [
-        f"  {field.metadata['variable']:<20} {field.default if field.default != '' else '(none)'}"
-        for field in dataclasses.fields(Settings)
-    ]
     argparse.ArgumentParser(
         prog="python -m api",
-        description="Serve captions over HTTP and WebSockets, and the page.",
-        epilog="Environment variables and their defaults (api/settings.py describes them):\n" + "\n".join(lines),
+        description=ABOUT,
+        epilog="environment variables and their defaults:\n" + describe(Settings) + "\n\n" + EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
     try:

@@ -1,4 +1,4 @@
-"""The API's settings, with what it costs to raise them."""
+"""The settings of the API, and what it costs to raise them."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ class Settings:
 
     #: Address to listen on. Any other than loopback lets others change stations and upload: set API_TOKEN then.
     host: str = setting("HOST", "127.0.0.1")
+    #: Port to listen on.
     port: int = setting("PORT", 8000, minimum=1, maximum=65535)
 
-    #: The Redis instance that all services share.
+    #: URL of the Redis that all services share.
     redis_url: str = setting("REDIS_URL", "redis://127.0.0.1:6379/0", schemes=REDIS)
 
-    #: Uploads are stored in `uploads/` below it, where ingest reads them.
+    #: Folder for data; uploads are stored in `uploads/` below it, where ingest reads them.
     data_dir: str = setting("DATA_DIR", "var")
 
-    #: Folder of the page's files. Empty: no page.
+    #: Folder of the page's files. If empty, no page is served.
     frontend_dir: str = setting("FRONTEND_DIR", str(Path(__file__).resolve().parent.parent / "frontend"))
 
-    #: If set, every request that changes something, the list of jobs and the microphone require this token.
+    #: If set, this token is required for all requests that change something, the list of jobs, and microphones.
     api_token: str = setting("API_TOKEN", "")
 
     #: Origins, separated by spaces or commas, whose pages may use this API from a browser: other sites, and the public
@@ -37,41 +38,44 @@ class Settings:
     allowed_origins: str = setting("ALLOWED_ORIGINS", "")
 
     #: Host names, separated by spaces or commas, that requests may use besides loopback and those in ALLOWED_ORIGINS;
-    #: all others are refused. Empty: any name, unless HOST is loopback.
+    #: all others are refused. If empty, any name is allowed, unless HOST is loopback.
     allowed_hosts: str = setting("ALLOWED_HOSTS", "")
 
-    #: Largest upload, in bytes. Costs disk under DATA_DIR until its job expires.
+    #: Maximum size of an upload, in bytes. It occupies disk space below DATA_DIR until it is decoded.
     max_upload_bytes: int = setting("MAX_UPLOAD_BYTES", 2048 * _MIB, minimum=1024)
 
-    #: Uploads that may wait for a decoder; further ones are answered 429.
+    #: Maximum number of uploads that wait for a decoder; further ones are refused with 429.
     max_jobs_waiting: int = setting("MAX_JOBS_WAITING", 20, minimum=1)
 
     #: Time limit for one attempt at an upload, in seconds, transcription included.
     job_timeout_s: int = setting("JOB_TIMEOUT_S", keys.RETENTION_S, minimum=60)
 
-    #: Time that a job, and the captions of any source, are kept after their last change, in seconds. The same for all.
+    #: How long jobs and captions are kept after their last change, in seconds. Use the same value for all services.
     retention_s: int = setting("RETENTION_S", keys.RETENTION_S, minimum=86_400)
 
-    #: Days for which captions can be searched and read (those of an upload only while it is kept itself); 0: no
-    #: archive. Stored in `archive/` below DATA_DIR: about 14 MB for a day of speech (`benchmarks.archive`).
+    #: How long captions can be searched and read, in days (those of a recording at most as long as its job). 0
+    #: disables the archive. It is stored in `archive/` below DATA_DIR: about 14 MB per day of speech
+    #: (`python -m benchmarks.archive`).
     archive_days: int = setting("ARCHIVE_DAYS", 30, minimum=0, maximum=3650)
 
-    #: Most stations. Each needs an ffmpeg in ingest, a chunk every 5 s, and a metric label.
+    #: Maximum number of stations. Each needs an ffmpeg in ingest, a chunk every 5 s, and a metric label.
     max_stations: int = setting("MAX_STATIONS", 200, minimum=1)
 
-    #: Most open WebSockets and event streams. Each costs about 60 kB; further ones are answered 503 instead of hanging.
+    #: Maximum number of open WebSockets and event streams. Each takes about 60 kB of memory; further ones are refused
+    #: with 503.
     max_sockets: int = setting("MAX_SOCKETS", 2000, minimum=1)
 
-    #: Most microphones at once.
+    #: Maximum number of microphones at once.
     max_microphones: int = setting("MAX_MICROPHONES", 20, minimum=1)
 
-    #: Longest recording from one microphone, in seconds.
+    #: Maximum length of a microphone recording, in seconds.
     max_microphone_s: int = setting("MAX_MICROPHONE_S", 4 * 3600, minimum=1)
 
-    #: Largest message that a WebSocket client may send, in bytes: a second of 192 kHz audio has 384,000.
+    #: Maximum size of a message from a WebSocket client, in bytes; a second of 192 kHz audio has 384,000.
     max_message_bytes: int = setting("MAX_MESSAGE_BYTES", 512 * 1024, minimum=1024)
 
-    #: Messages that may wait for one slow viewer; beyond that the oldest are dropped, and the viewer is notified.
+    #: Maximum number of messages that wait for one slow viewer; beyond that the oldest are dropped, and the viewer is
+    #: notified.
     viewer_queue: int = setting("VIEWER_QUEUE", 200, minimum=2)
 
     #: A viewer whose connection accepts no data for this long is disconnected, in seconds.
@@ -87,6 +91,7 @@ class Settings:
     #: How long a request waits for Redis, in seconds, before it retries once.
     redis_timeout_s: float = setting("REDIS_TIMEOUT_S", 2.0, minimum=0.1, maximum=30)
 
+    #: Minimum level of log messages.
     log_level: str = setting("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 
     def __post_init__(self) -> None:
@@ -108,7 +113,7 @@ class Settings:
 
     @property
     def archive_path(self) -> Path:
-        """The file of what was said."""
+        """The file of archived captions."""
         return Path(self.data_dir).resolve() / "archive" / "captions.sqlite"
 
     @property

@@ -45,8 +45,14 @@ REDIS_PYTHON = (3, 12)
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--extras", default=",".join(ALL_EXTRAS), help="comma-separated")
+    parser = argparse.ArgumentParser(
+        prog="python3 -m demo.install", description=__doc__.splitlines()[0] if __doc__ else None
+    )
+    parser.add_argument(
+        "--extras",
+        default=",".join(ALL_EXTRAS),
+        help="dependency groups of pyproject.toml to install, separated by commas (default: %(default)s)",
+    )
     options = parser.parse_args(argv)
     extras = {name for name in options.extras.split(",") if name}
     try:

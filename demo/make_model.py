@@ -1,4 +1,4 @@
-"""`python -m demo.make_model`: render bulletins, train a model on them, evaluate and publish it. Resumes if killed."""
+"""`python -m demo.make_model`: render bulletins, train a model on them, evaluate and publish it."""
 
 from __future__ import annotations
 
@@ -31,6 +31,14 @@ from trainer.training.loop import Measure, train
 from trainer.training.losses import Weights
 from trainer.training.plan import Plan
 from trainer.training.run import Run
+
+EXAMPLES = """\
+This takes hours on a CPU. The same command resumes a run that was killed.
+
+examples:
+  python -m demo.make_model
+  python -m demo.make_model --minutes 30 --shards 4 --cache build/small --out models/small
+  python -m demo.make_model --init demo/model --learning-rate 0.0003 --utterances 50000 --out models/further"""
 
 #: Half-hour shards of bulletins: 36 hours, from which windows are cut and distorted at random.
 SHARDS = 70
@@ -149,17 +157,37 @@ def _advance_to(bar: tqdm[Never], done: int) -> None:
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m demo.make_model", description=__doc__)
-    parser.add_argument("--utterances", type=int, default=200_000, help="training length, default %(default)s")
-    parser.add_argument("--minutes", type=float, help="training time, instead of --utterances")
+    parser = argparse.ArgumentParser(
+        prog="python -m demo.make_model",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--utterances", type=int, default=200_000, help="utterances to train on (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, help="minutes to train, instead of --utterances")
     parser.add_argument("--init", type=Path, metavar="FOLDER", help="continue training a published model")
-    parser.add_argument("--learning-rate", type=float, default=Plan.learning_rate, help="default %(default)s")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--shards", type=int, default=SHARDS, help="half hours of bulletins to render")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads; two are slower on a busy machine")
-    parser.add_argument("--cache", type=Path, default=Path("build"), help="folder for corpus and checkpoints; 4 GB")
-    parser.add_argument("--out", type=Path, default=Path("demo/model"))
-    parser.add_argument("--exam", type=int, default=_EXAM, help="utterances in each exam of the finished model")
+    parser.add_argument(
+        "--learning-rate", type=float, default=Plan.learning_rate, help="peak learning rate (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of all random draws (default: %(default)s)")
+    parser.add_argument(
+        "--shards", type=int, default=SHARDS, help="half hours of bulletins to render (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=1, help="CPU threads; two are slower on a busy machine (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path("build"),
+        help="folder for corpus and checkpoints, 4 GB (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("demo/model"), help="folder to publish to (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--exam", type=int, default=_EXAM, help="utterances in each exam of the finished model (default: %(default)s)"
+    )
     parser.add_argument("--note", help="additional remarks in the model card on how the model was made")
     parser.add_argument(
         "--publish-now", action="store_true", help="publish the last checkpoint without further training"

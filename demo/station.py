@@ -207,15 +207,15 @@ def _parser(settings: Settings) -> argparse.ArgumentParser:
         epilog=_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--host", default=settings.host, help="address to listen on (HOST, default %(default)s)")
+    parser.add_argument("--host", default=settings.host, help="address to listen on (default: HOST, %(default)s)")
     parser.add_argument(
         "--port",
         type=int,
         default=settings.port,
-        help="port to listen on; 0: any free one (DEMO_PORT, default %(default)s)",
+        help="port to listen on; 0: any free one (default: DEMO_PORT, %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=int, default=int(time.time()), help="selects the programmes; default: the current time"
+        "--seed", type=int, default=int(time.time()), help="seed of the programmes (default: the current time)"
     )
     return parser
 

@@ -26,10 +26,19 @@ from demo.settings import Settings
 from demo.supervisor import Service, StartError, Supervisor
 from wire.bus import connect
 from wire.errors import SettingsError
-from wire.settings import load
+from wire.settings import describe, load
 from wire.workers import alive
 
 ROOT = Path(__file__).resolve().parent.parent
+
+EXAMPLES = """\
+Each service also reads its own settings: docs/settings.md lists them.
+
+examples:
+  python -m demo.up
+  PORT=9000 DEMO_PORT=9010 REDIS_PORT=9379 python -m demo.up
+  MODEL=KBLab/kb-whisper-small TRANSCRIBERS=2 python -m demo.up
+  python -m demo.up --down"""
 
 #: How long `make down` waits for everything to stop, in seconds.
 DOWN_TIMEOUT_S = 60.0
@@ -43,8 +52,15 @@ REDIS_ROUTINE_LINES = re.compile(
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line. Expected errors print one message and exit with code 1."""
-    parser = argparse.ArgumentParser(prog="demo.up", description="Run every Undertext service on this machine.")
-    parser.add_argument("--down", action="store_true", help="stop the running instance")
+    parser = argparse.ArgumentParser(
+        prog="python -m demo.up",
+        description="Run all Undertext services on this machine, like `make up`; Ctrl-C stops them.",
+        epilog=f"environment variables and their defaults:\n{describe(Settings)}\n\n{EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--down", action="store_true", help="stop the instance with the same DATA_DIR, like `make down`"
+    )
     options = parser.parse_args(argv)
     os.chdir(ROOT)
     # Programs from wheels (ffmpeg) are linked next to our Python; the system's take precedence.

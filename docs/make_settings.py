@@ -28,11 +28,11 @@ SOURCES = (
 HEAD = """\
 # Settings
 
-Every setting is an environment variable (or a word on the command line of make: `make up PORT=9000`). A value that is
-not allowed stops the service that reads it, with one sentence that names the variable. With Docker, set them in the
-environment of `docker compose` or in a file named `.env`.
+Every setting is an environment variable; `make up` also takes them as arguments: `make up PORT=9000`. An invalid value
+stops the service that reads it, with a message that names the variable. With Docker, set them in the environment of
+`docker compose` or in `.env`.
 
-This file is written by `make docs` from the settings classes.
+`make docs` generates this file from the settings classes.
 """
 
 
@@ -67,7 +67,7 @@ def _comments(source: str) -> dict[str, str]:
 
 
 def _default(value: Any) -> str:
-    text = str(value).replace(f"{ROOT}/", "")
+    text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value).replace(f"{ROOT}/", "")
     if isinstance(value, float):
         text = f"{value:g}"
     return f"`{text}`" if text else "none"

@@ -49,13 +49,21 @@ Stations are defined in stations.yml and through the API. Run as many of these p
 machines: they share the stations, and if one dies, the others take over its stations. Uploads are decoded by child
 processes (UPLOAD_WORKERS), which need access to the API's uploads folder (DATA_DIR)."""
 
+EXAMPLES = """\
+examples:
+  python -m ingest
+  python -m ingest --check
+  STATIONS_FILE=my-stations.yml UPLOAD_WORKERS=0 python -m ingest
+
+Exit codes: 0 stopped on request, 1 failed while running, 2 a setting is invalid (the message names it)."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line. Exit code 1: it failed while running; 2: a setting is invalid."""
     parser = argparse.ArgumentParser(
         prog="python -m ingest",
         description=ABOUT,
-        epilog="environment variables and their defaults:\n" + describe(Settings),
+        epilog="environment variables and their defaults:\n" + describe(Settings) + "\n\n" + EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--check", action="store_true", help="check the settings and stations.yml, then exit")

@@ -27,8 +27,8 @@ class Settings:
     #: New audio per chunk, in seconds. Shorter chunks mean less delay and more decoding.
     chunk_s: float = setting("CHUNK_S", 5.0, minimum=1, maximum=25)
     #: Interval at which an incomplete chunk is captioned provisionally, in seconds: for microphones, and for stations
-    #: that somebody watches, when a transcriber is idle. The audio is sent and decoded again with the complete
-    #: chunk. At least 0.25; 0 disables this.
+    #: with viewers, when a transcriber is idle. The audio is sent and decoded again with the complete chunk. At least
+    #: 0.25; 0 disables this.
     partial_s: float = setting("PARTIAL_S", 1.25, minimum=0, maximum=25)
     #: Audio that each chunk repeats from the previous one (the lead), in seconds, approximately on average. The lead
     #: begins in a pause if there is one within twice this value; otherwise its length depends on how much shorter
@@ -74,7 +74,7 @@ class Settings:
     lease_s: float = setting("LEASE_S", 10.0, minimum=1, maximum=300)
     #: How long jobs and captions are kept after their last change, in seconds. Use the same value for all services.
     retention_s: int = setting("RETENTION_S", keys.RETENTION_S, minimum=86_400)
-    #: Minimum level of logged messages.
+    #: Minimum level of log messages.
     log_level: str = setting("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 
     def __post_init__(self) -> None:

@@ -34,7 +34,7 @@ Turns chunks of audio that ingest has queued in Redis into captions. Start any n
 transcribers, on any number of machines: they share the work without knowing of each other.
 If one is killed, nothing is lost; another takes over its chunks.
 
-Configuration is read from the environment:
+environment variables and their defaults:
 """
 
 _EPILOG = """\

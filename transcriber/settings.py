@@ -13,7 +13,7 @@ from wire.settings import REDIS, setting
 class Settings:
     """Each field names its environment variable; `python -m transcriber --help` prints them all."""
 
-    #: Address of Redis.
+    #: URL of the Redis that all services share.
     redis_url: str = setting("REDIS_URL", "redis://127.0.0.1:6379/0", schemes=REDIS)
     #: The Whisper checkpoint: a folder, or a name on the Hugging Face hub such as KBLab/kb-whisper-small. A folder, or
     #: a symbolic link to one, is watched: a new checkpoint in its place goes on air between two batches.
@@ -47,8 +47,7 @@ class Settings:
     #: Task of sources that do not name one: transcribe, or translate into English. A model that cannot translate is
     #: refused.
     task: str = setting("TASK", "transcribe", choices=("transcribe", "translate"))
-    #: How long a job, and the captions of any source, are kept after their last change, in seconds. Use the same value
-    #: for all services.
+    #: How long jobs and captions are kept after their last change, in seconds. Use the same value for all services.
     retention_s: int = setting("RETENTION_S", keys.RETENTION_S, minimum=86_400)
     #: Minimum level of log messages.
     log_level: str = setting("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))

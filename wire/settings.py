@@ -73,11 +73,16 @@ def describe(cls: type) -> str:
             comment.append(line.removeprefix("#:").strip())
             continue
         if name in variables:
-            default = defaults[name]
-            lines.append(f"  {variables[name]}={'' if default is None else default}")
+            lines.append(f"  {variables[name]}={_shown(defaults[name])}")
             lines += textwrap.wrap(" ".join(comment), 88, initial_indent=" " * 6, subsequent_indent=" " * 6)
         comment = []
     return "\n".join(lines)
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    return f"{default:g}" if isinstance(default, float) else "" if default is None else str(default)
 
 
 def _parse(variable: str, text: str, hint: Any, rules: Mapping[str, Any]) -> Any:

@@ -77,8 +77,20 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         help="disjoint: the source's own, with each speaker moved to one split (default); release: the source's own, "
         "unchanged; speaker: new ones, by speaker; clip: new ones, by clip, for a corpus and model of a single speaker",
     )
-    parser.add_argument("--dev", type=float, default=5.0, metavar="PERCENT", help="size of a new split (default: 5)")
-    parser.add_argument("--test", type=float, default=5.0, metavar="PERCENT", help="size of a new split (default: 5)")
+    parser.add_argument(
+        "--dev",
+        type=float,
+        default=5.0,
+        metavar="PERCENT",
+        help="share of clips in dev, if that split is new (default: 5)",
+    )
+    parser.add_argument(
+        "--test",
+        type=float,
+        default=5.0,
+        metavar="PERCENT",
+        help="share of clips in test, if that split is new (default: 5)",
+    )
     parser.add_argument(
         "--max-readings",
         type=int,

@@ -68,5 +68,5 @@ def test_help_shows_the_comments_above_fields() -> None:
     assert lines[:3] == ["  URL=redis://here", "      Where Redis is.", "  SIZE=8"]
     assert lines[3].startswith("      How many at once.")
     assert all(len(line) <= 88 for line in lines)
-    assert "  LAG_S=60.0" in lines
+    assert "  LAG_S=60" in lines
     assert "  LIMIT=" in lines
