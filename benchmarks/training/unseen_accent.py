@@ -66,7 +66,7 @@ class AccentComparison:
             "balanced, augmented WER %": str(self.by_clip.other),
             "change": str(self.by_clip.change),
             "verdict": self.by_clip.verdict,
-            "change, by speaker": str(self.by_speaker.change) if self.by_speaker else "",
+            "change, speakers resampled": str(self.by_speaker.change) if self.by_speaker else "",
             "change, by seed": ", ".join(f"{change:.1f}" for change in self.by_seed),
         }
 

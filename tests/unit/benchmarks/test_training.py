@@ -113,7 +113,7 @@ def test_one_speaker_gives_no_interval_over_speakers(corpus: Corpus, tmp_path: P
     one_each = subset(corpus, clips, tmp_path / "corpus")
     found = unseen_accent(one_each, train, lambda model, examples: [Count(2, 1) for _ in examples])
     assert [bool(each.by_speaker) for each in (*found.accents.values(), found.together)] == [False] * 3 + [True]
-    assert [bool(row["change, by speaker"]) for row in found.rows()] == [False, False, False, True]
+    assert [bool(row["change, speakers resampled"]) for row in found.rows()] == [False, False, False, True]
 
 
 def test_one_accent_cannot_be_left_out(corpus: Corpus) -> None:
