@@ -1,9 +1,9 @@
-"""Takes the pictures of the README: the page, as a newcomer sees it on the demo station.
+"""Take the README's screenshots of the page: the demo station, and a recording.
 
-    sed 21q stations.yml > demo.yml; make up STATIONS_FILE=demo.yml     # the demo station alone
+    sed 21q stations.yml > demo.yml; make up STATIONS_FILE=demo.yml     # only the demo station
     python docs/make_pictures.py [http://127.0.0.1:8000]
 
-It needs what the tests need (`make venv`), and Debian's Chromium.
+Requires the dependencies of the tests (`make venv`) and Debian's Chromium.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 FOLDER = Path(__file__).resolve().parent
 
-#: How long the station is listened to, in seconds.
-LISTENS_S = 30
+#: Length of the recording taken from the station, in seconds.
+RECORDING_S = 30
 
 
 def main(url: str) -> None:
-    """Take them."""
+    """Take both screenshots of the page at `url`."""
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1100, "height": 640})
@@ -34,7 +34,7 @@ def main(url: str) -> None:
 
 
 def radio(page: Page, url: str) -> None:
-    """A station, while it speaks."""
+    """The demo station with live captions."""
     page.goto(f"{url}/#radio/demo")
     expect(page.locator(".lines .caption").nth(8)).to_be_visible(timeout=120_000)
     expect(page.locator(".lines .provisional")).to_be_visible(timeout=30_000)
@@ -42,7 +42,7 @@ def radio(page: Page, url: str) -> None:
 
 
 def recording(page: Page, url: str, path: Path) -> None:
-    """A recording, played and corrected."""
+    """A recording with its player, and a line being corrected."""
     page.goto(f"{url}/#file")
     page.set_input_files("input[type=file]", path)
     page.get_by_role("button", name="Caption it").click()
@@ -55,9 +55,9 @@ def recording(page: Page, url: str, path: Path) -> None:
 
 
 def recorded(url: str, path: Path) -> Path:
-    """What the demo station sends, in a file."""
+    """Record the demo station into the file `path`; return it."""
     listen_url = httpx.get(f"{url}/stations/demo").raise_for_status().json()["listen_url"]
-    until_s = time.monotonic() + LISTENS_S
+    until_s = time.monotonic() + RECORDING_S
     with httpx.stream("GET", listen_url) as stream, path.open("wb") as file:
         for data in stream.iter_bytes():
             file.write(data)
