@@ -116,7 +116,7 @@ def _no_sound(ctx: Context, station: Station) -> Exception:
     if not status.hls and status.worker:
         return UnknownSource("this server offers no HLS: HLS=no in ingest's settings")
     why = f"{station.name} is {status.state}" + (f": {status.detail}" if status.detail else "")
-    return Problem(503, f"There is no sound yet; {why}.", {"Retry-After": "5"})
+    return Problem(503, f"There is no audio yet; {why}.", {"Retry-After": "5"})
 
 
 def _recent_captions(ctx: Context, source: str) -> tuple[list[Caption], float]:

@@ -8,13 +8,12 @@ export class HotWords {
 
   /**
    * @param {string} id of the field
-   * @param {string} label without the hint that there is one name per line
    * @param {string[]} words shown initially
    */
-  constructor(id, label = 'People and places', words = []) {
+  constructor(id, words = []) {
     this.#field = make('textarea', { id, name: 'hot_words', rows: 3, value: words.join('\n') });
     this.parts = [
-      make('label', { for: id, textContent: `${label}, one per line` }), this.#field,
+      make('label', { for: id, textContent: 'People and places, one per line' }), this.#field,
       make('p.facts', { textContent: 'Used by models that accept prompts.' }),
     ];
   }

@@ -33,7 +33,7 @@ export class StationForm extends HTMLElement {
     this.url = addressInput({ id: id('url'), required: true, value: url });
     this.language = languageSelect(id('language'), language ?? '');
     this.listenUrl = addressInput({ id: id('listen-url'), name: 'listen_url', value: listenUrl ?? '', placeholder: 'same as the stream' });
-    this.hotWords = new HotWords(id('hot-words'), 'Hosts and places', hotWords);
+    this.hotWords = new HotWords(id('hot-words'), hotWords);
     // not `translate`, which is a boolean property of every element
     this.translateBox = make('input', { id: id('task'), name: 'task', type: 'checkbox', checked: task === 'translate' });
     this.error = make('p.refused', { role: 'alert' });

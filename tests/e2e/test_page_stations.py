@@ -119,7 +119,7 @@ def test_station_is_changed(page: Page, api: Api, redis: Redis) -> None:
     expect(address).to_have_value("http://me:***@127.0.0.1:9/p1.mp3")
     form.get_by_label("Name").fill("P1 Vetenskap")
     form.get_by_label("Address for listening").fill("")
-    form.get_by_label("Hosts and places").fill("Bodil Jönsson\n\n Umeå")
+    form.get_by_label("People and places").fill("Bodil Jönsson\n\n Umeå")
     expect(form.get_by_label("Translate into English")).to_be_checked()
     form.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="P1 Vetenskap")).to_be_visible()
@@ -130,13 +130,13 @@ def test_station_is_changed(page: Page, api: Api, redis: Redis) -> None:
     assert Stations(redis).get("p1") == changed, "unchanged fields are kept, even the masked password"
     page.get_by_role("button", name="Change station").click()
     address.fill("http://me:***@127.0.0.1:9/p2.mp3")
-    form.get_by_label("Hosts and places").fill("x" * 501)
+    form.get_by_label("People and places").fill("x" * 501)
     form.get_by_role("button", name="Save").click()
     expect(address).to_have_accessible_description(re.compile("send the actual password"))
     address.fill("127.0.0.1:9/p2.mp3")
     form.get_by_text("More options").click()
     form.get_by_role("button", name="Save").click()
-    expect(form.get_by_label("Hosts and places")).to_be_focused()  # the section with the error is opened
+    expect(form.get_by_label("People and places")).to_be_focused()  # the section with the error is opened
     form.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("button", name="Change station")).to_be_focused()
     assert Stations(redis).get("p1") == changed
