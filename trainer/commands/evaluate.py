@@ -61,13 +61,15 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         metavar="CODE",
         help="language of all clips (default: that of each clip, or the model's only language)",
     )
-    parser.add_argument("--by", type=_columns, default=_BY, metavar="A,B", help=f"groups (default: {','.join(_BY)})")
+    parser.add_argument(
+        "--by", type=_columns, default=_BY, metavar="A,B", help=f"groups, see below (default: {','.join(_BY)})"
+    )
     parser.add_argument(
         "--snr",
         type=_numbers,
         default=(),
         metavar="DB,DB",
-        help="also evaluate with noise added at these ratios (default: none)",
+        help="also evaluate with noise added at these signal-to-noise ratios (default: none)",
     )
     parser.add_argument(
         "--context",
@@ -77,7 +79,10 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         help="acoustic contexts to evaluate at (default: full,short)",
     )
     parser.add_argument(
-        "--context-s", type=float, metavar="S", help="the short context (default: what the model declares, else 7)"
+        "--context-s",
+        type=float,
+        metavar="S",
+        help="the short context, in seconds (default: what the model declares, else 7)",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="evaluate N clips, drawn with --seed (default: all)")
     _add_machine(parser)
@@ -86,14 +91,17 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="FILE",
-        help="default: evaluation-NAME.json in the run's folder, else in runs/evaluations",
+        help="the results (default: evaluation-NAME.json in the run's folder, else in runs/evaluations)",
     )
 
 
 def _add_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (default: a GPU if there is one)")
     parser.add_argument(
-        "--batch-s", type=float, metavar="S", help="seconds of context in a batch; a lower value needs less memory"
+        "--batch-s",
+        type=float,
+        metavar="S",
+        help="seconds of context in a batch; less saves memory (default: 240 on a CPU, as fits on a GPU)",
     )
     parser.add_argument(
         "--processes", type=int, metavar="N", help="decoding processes without a GPU (default: one per core)"

@@ -54,9 +54,9 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("listen.html"), metavar="FILE", help="the page (default: listen.html)"
     )
     parser.add_argument(
-        "--clips", type=int, default=3, metavar="N", help="how many, by different speakers (default: 3)"
+        "--clips", type=int, default=3, metavar="N", help="number of clips, by different speakers (default: 3)"
     )
-    parser.add_argument("--seed", type=int, default=1, help="another seed chooses other clips (default: 1)")
+    parser.add_argument("--seed", type=int, default=1, help="seed that selects the clips (default: 1)")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -38,7 +38,12 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ctranslate2", type=Path, metavar="FOLDER", help="also export it to FOLDER for faster-whisper"
     )
-    parser.add_argument("--quantization", choices=_QUANTIZATIONS, default="int8", help="of that export (default: int8)")
+    parser.add_argument(
+        "--quantization",
+        choices=_QUANTIZATIONS,
+        default="int8",
+        help="number format of the CTranslate2 export (default: int8)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
