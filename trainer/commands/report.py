@@ -33,7 +33,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="FILE",
-        help=f"the page (default: report.html in the run's folder; for several runs {_COMPARISON}, which is overwritten)",
+        help=f"the page (default: report.html in the run's folder; for several runs {_COMPARISON}); overwritten",
     )
 
 
