@@ -32,9 +32,9 @@ def check_token(settings: Settings, request: Request, *, socket: bool = False) -
         Problem: 401.
     """
     if not authorized(settings, request, socket=socket):
-        given = _token_of(request, socket=socket)
+        token = _token_of(request, socket=socket)
         how = "?token=TOKEN or Authorization: Bearer TOKEN" if socket else "Authorization: Bearer TOKEN"
-        wrong = "The token is wrong" if given else "A token is required"
+        wrong = "The token is wrong" if token else "A token is required"
         raise Problem(
             401, f"{wrong}: send {how} with the server's API_TOKEN.", {"WWW-Authenticate": 'Bearer realm="undertext"'}
         )
@@ -47,16 +47,16 @@ def authorized(settings: Settings, request: Request, *, socket: bool = False) ->
 
 def has_token(settings: Settings, request: Request, *, socket: bool = False) -> bool:
     """Return True if a request has the token; False if the server has none."""
-    given = _token_of(request, socket=socket)
-    return bool(settings.api_token) and hmac.compare_digest(given.encode(), settings.api_token.encode())
+    token = _token_of(request, socket=socket)
+    return bool(settings.api_token) and hmac.compare_digest(token.encode(), settings.api_token.encode())
 
 
 def _token_of(request: Request, *, socket: bool) -> str:
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         # A browser's WebSocket cannot send headers.
-        given = request.args.get("token", "") or _token_of_subprotocol(request) if socket else ""
-    return given.strip()
+        token = request.args.get("token", "") or _token_of_subprotocol(request) if socket else ""
+    return token.strip()
 
 
 def _token_of_subprotocol(request: Request) -> str:
@@ -101,10 +101,11 @@ def check_host(settings: Settings, request: Request) -> None:
         return
     host = urlsplit(f"//{request.host.lower()}").netloc
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    ours = settings.hosts | {urlsplit(origin).netloc for origin in settings.origins}
-    if not is_loopback(name) and not ours & {host, name}:
-        given = host or "the given Host header"  # which is not a host name
-        raise Problem(421, f"This server answers on loopback only, not as {given}; add that name to ALLOWED_ORIGINS.")
+    allowed = settings.hosts | {urlsplit(origin).netloc for origin in settings.origins}
+    if not is_loopback(name) and not allowed & {host, name}:
+        refused = f"for {host}" if host else "with this Host header"  # which is not a host name
+        remedy = "Add the host name to ALLOWED_HOSTS, or its origin to ALLOWED_ORIGINS."
+        raise Problem(421, f"This server does not answer requests {refused}. {remedy}")
 
 
 def check_origin(settings: Settings, request: Request, *, socket: bool = False) -> None:

@@ -61,20 +61,20 @@ def excerpt(id: str, format: str) -> Response:
     from_s, to_s = _times()
     # On disk, so that an answer to a slow client does not occupy memory. It is deleted with the answer.
     with _WRITING, NamedTemporaryFile() as file:
-        found = ctx.kept_audio.between(source_name(Kind.STATION, id), from_s, to_s)
-        to_s = min(to_s, max((clip.end_s for clip in found), default=from_s))
+        clips = ctx.kept_audio.between(source_name(Kind.STATION, id), from_s, to_s)
+        to_s = min(to_s, max((clip.end_s for clip in clips), default=from_s))
         n_samples = samples(to_s - from_s)
         if not n_samples:
             if from_s > time.time():
                 raise UnknownSource("there is no audio yet: from is a Unix time in the future")
             raise UnknownSource("no speech of that time is kept; the station's audio_kept_s says how long it is kept")
-        run_in_thread(partial(write, file, FORMATS[format], found, from_s, n_samples))
+        run_in_thread(partial(write, file, FORMATS[format], clips, from_s, n_samples))
         file.flush()
         return send_file(
             file.name,
             FORMATS[format].media_type,
             download_name=f"{id} {stamp(from_s)}.{format}",
-            etag=f"{from_s}-{n_samples}-{len(found)}",
+            etag=f"{from_s}-{n_samples}-{len(clips)}",
             last_modified=to_s,
         )
 
@@ -102,10 +102,10 @@ def write(file: IO[bytes], format: Format, clips: Iterable[Clip], from_s: float,
     pcm = bytearray(n_samples * SAMPLE_BYTES)
     for clip in clips:
         with soundfile.SoundFile(io.BytesIO(clip.vorbis)) as audio:
-            heard = bytes(audio.buffer_read(dtype="int16"))
-        place = samples(clip.start_s - from_s) * SAMPLE_BYTES
-        begin, end = max(0, place), min(len(pcm), place + len(heard))
+            decoded = bytes(audio.buffer_read(dtype="int16"))
+        offset = samples(clip.start_s - from_s) * SAMPLE_BYTES
+        begin, end = max(0, offset), min(len(pcm), offset + len(decoded))
         if begin < end:
-            pcm[begin:end] = heard[begin - place : end - place]
+            pcm[begin:end] = decoded[begin - offset : end - offset]
     with soundfile.SoundFile(file, "w", SAMPLE_RATE_HZ, 1, format=format.container, subtype=format.coding) as audio:
         audio.buffer_write(pcm, "int16")

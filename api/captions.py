@@ -28,11 +28,11 @@ LIMIT = 5000
 
 def all_captions(log: CaptionLog, source: str, after: int = 0) -> list[Caption]:
     """All captions of a source that are kept, or those after event `after`, each in its newest revision."""
-    found: list[Caption] = []
+    captions: list[Caption] = []
     while page := log.read(source, after, PAGE):
-        found += page
+        captions += page
         after = page[-1].event
-    return latest_revisions(found)
+    return latest_revisions(captions)
 
 
 def log_response(
@@ -54,18 +54,18 @@ def log_response(
     after, limit = int_query("after", None), int_query("limit", limit, minimum=1, maximum=LIMIT)
     newest_event = log.progress(source).event
     if limit is None:
-        found = all_captions(log, source, after or 0)
+        captions = all_captions(log, source, after or 0)
     else:
-        found = latest_revisions(log.latest(source, limit) if after is None else log.read(source, after, limit))
-    next = max((caption.event for caption in found), default=after or 0)
-    shown = found if format == "json" else [caption for caption in found if caption.final or not caption.text]
+        captions = latest_revisions(log.latest(source, limit) if after is None else log.read(source, after, limit))
+    next = max((caption.event for caption in captions), default=after or 0)
+    shown = captions if format == "json" else [caption for caption in captions if caption.final or not caption.text]
     origin_s = min((caption.start_s for caption in shown), default=0.0)
     # Ids count from 1: captions older than the first of these are no longer kept, or were not requested.
-    whole = len(shown) == len(found) and (found[0].id == 1 if found else newest_event == 0)
+    whole = len(shown) == len(captions) and (captions[0].id == 1 if captions else newest_event == 0)
     complete = whole and next >= newest_event
-    about = {**about, "source": source, "start_s": origin_s if found else None, "next": next}
+    about = {**about, "source": source, "start_s": origin_s if captions else None, "next": next}
     response = captions_response(shown, format, about=about, complete=complete, origin_s=origin_s, filename=filename)
-    if limit is not None and found and next < newest_event:
+    if limit is not None and captions and next < newest_event:
         response.headers["Link"] = next_page(after=next, limit=limit)
     return response
 
@@ -83,20 +83,20 @@ def period_response(
     Raises:
         UnknownSource: there is no such format.
     """
-    found = archivist.captions(source, period)
-    start_s = next((caption.start_s for caption in found.captions if caption.text), None)
+    page = archivist.captions(source, period)
+    start_s = next((caption.start_s for caption in page.captions if caption.text), None)
     bounds = {"from_s": period.from_s, "to_s": period.to_s}
     finite = {name: time_s for name, time_s in bounds.items() if math.isfinite(time_s)}
-    about = {**about, **finite, "source": source, "start_s": start_s, "next": found.event}
+    about = {**about, **finite, "source": source, "start_s": start_s, "next": page.event}
     origin_s = finite.get("from_s") or start_s  # 0 means from the beginning
     if origin_s is not None:
         filename += f" {formats.stamp(origin_s)}"
     response = captions_response(
-        found.captions, format, about=about, complete=found.complete, origin_s=origin_s or 0.0, filename=filename
+        page.captions, format, about=about, complete=page.complete, origin_s=origin_s or 0.0, filename=filename
     )
-    if found.next:
+    if page.next:
         to = {} if math.isinf(period.to_s) else {"to": period.to_s}
-        begin = {"from": found.next.start_s, "first": found.next.id}
+        begin = {"from": page.next.start_s, "first": page.next.id}
         response.headers["Link"] = next_page(**begin, **to, limit=period.limit)
     return response
 

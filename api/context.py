@@ -82,5 +82,5 @@ def build(settings: Settings) -> Context:
 
 def context() -> Context:
     """The parts of the app that handles this request."""
-    found: Context = current_app.extensions["undertext"]
-    return found
+    ctx: Context = current_app.extensions["undertext"]
+    return ctx

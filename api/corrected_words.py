@@ -49,21 +49,21 @@ def _align(caption: Caption, old_words: Sequence[Word], new_texts: Sequence[str]
     matcher = SequenceMatcher(
         None, [_key(word.text) for word in old_words], [_key(text) for text in new_texts], autojunk=False
     )
-    found: list[Word] = []
+    words: list[Word] = []
     for _, begin, end, first, last in matcher.get_opcodes():
         texts, replaced = new_texts[first:last], old_words[begin:end]
         if len(texts) == len(replaced):
-            found += [replace(word, text=text, confidence=None) for word, text in zip(replaced, texts, strict=True)]
+            words += [replace(word, text=text, confidence=None) for word, text in zip(replaced, texts, strict=True)]
             continue
         if replaced:
             start_s, end_s = replaced[0].start_s, replaced[-1].end_s
         else:
             start_s = old_words[begin - 1].end_s if begin else caption.start_s
             end_s = old_words[end].start_s if end < len(old_words) else caption.end_s
-            if found and end_s - start_s < CHARACTER_S * len("".join(texts)):
-                texts, start_s = new_texts[first - 1 : last], found.pop().start_s
-        found += _spread(texts, start_s, end_s)
-    return found
+            if words and end_s - start_s < CHARACTER_S * len("".join(texts)):
+                texts, start_s = new_texts[first - 1 : last], words.pop().start_s
+        words += _spread(texts, start_s, end_s)
+    return words
 
 
 def _spread(texts: Sequence[str], start_s: float, end_s: float) -> Iterator[Word]:

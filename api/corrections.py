@@ -24,7 +24,7 @@ blueprint = Blueprint("corrections", __name__)
 CAPTION_LIMIT = 500
 
 #: Most changes of one caption's text: the log grows with each.
-MOST_REVISIONS = 100
+MAX_REVISIONS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class Correction:
         if self.seen is not None and self.seen < caption.revision:
             now = caption.text or "it was withdrawn"
             raise Problem(409, f"Caption {number} was corrected in the meantime: {now}", field="revision")
-        if caption.revision >= MOST_REVISIONS:
-            raise Problem(409, f"Caption {number} has been changed {MOST_REVISIONS} times and cannot be changed again.")
+        if caption.revision >= MAX_REVISIONS:
+            raise Problem(409, f"Caption {number} has been changed {MAX_REVISIONS} times and cannot be changed again.")
         return corrected(caption, text)
 
 

@@ -102,12 +102,12 @@ def cues(captions: Iterable[Caption], origin_s: float = 0.0, *, live: bool = Fal
         live: more captions will follow, and must not change a cue that began five seconds before them. So step 4 above
             is skipped: it depends on everything up to the next pause.
     """
-    found: list[Cue] = []
+    raw: list[Cue] = []
     for caption in sorted(captions, key=lambda c: (c.start_s, c.id)):
         if caption.content is not Content.GAP:
             for cue in _screens(caption, origin_s):
-                _append(found, cue)
-    spoken = _merge_short(found)
+                _append(raw, cue)
+    spoken = _merge_short(raw)
     shown = _extend(spoken)
     return shown if live else _delay(spoken, shown)
 
@@ -137,40 +137,40 @@ def timed_words(caption: Caption) -> tuple[list[tuple[str, float]], str, bool]:
     """The words of a caption's text with their times in seconds, their separator, and whether the times are exact."""
     text = clean(caption.text)
     # In scripts without spaces, a space that is written is part of the word after it.
-    heard = [" " * word.text.startswith(" ") + clean(word.text) for word in caption.words]
-    spelt, separator = words_of(text, heard)
-    if spelt == heard:
-        return list(zip(heard, (word.start_s for word in caption.words), strict=True)), separator, True
-    words, said = [], 0
-    for word in spelt:
-        words.append((word, caption.start_s + max(0.0, caption.end_s - caption.start_s) * said / len(text)))
-        said += len(word) + 1
+    recognised = [" " * word.text.startswith(" ") + clean(word.text) for word in caption.words]
+    texts, separator = words_of(text, recognised)
+    if texts == recognised:
+        return list(zip(recognised, (word.start_s for word in caption.words), strict=True)), separator, True
+    words, position = [], 0
+    for word in texts:
+        words.append((word, caption.start_s + max(0.0, caption.end_s - caption.start_s) * position / len(text)))
+        position += len(word) + 1
     return words, " ", False
 
 
-def _append(found: list[Cue], cue: Cue) -> None:
+def _append(result: list[Cue], cue: Cue) -> None:
     """Append `cue`; if it overlaps the last one, that one ends earlier, or else this one begins later."""
-    last = found[-1] if found else None
+    last = result[-1] if result else None
     if last and last.end_ms > cue.start_ms:
         if last.start_ms < cue.start_ms:
-            found[-1] = replace(last, end_ms=cue.start_ms)
+            result[-1] = replace(last, end_ms=cue.start_ms)
         else:
             cue = replace(cue, start_ms=last.end_ms, end_ms=max(cue.end_ms, last.end_ms + 1))
-    found.append(cue)
+    result.append(cue)
 
 
 def _merge_short(cues: Sequence[Cue]) -> list[Cue]:
     """Merge cues that cannot be read before the next one begins: with that one, or else with the one before."""
-    found: list[Cue] = []
+    result: list[Cue] = []
     for cue in cues:
-        if found and cue.start_ms - found[-1].start_ms < found[-1].needed_ms:
-            if both := _merge(found[-1], cue):
-                found[-1] = both
+        if result and cue.start_ms - result[-1].start_ms < result[-1].needed_ms:
+            if both := _merge(result[-1], cue):
+                result[-1] = both
                 continue
-            if len(found) > 1 and (both := _merge(found[-2], found[-1])):
-                found[-2:] = [both]
-        found.append(cue)
-    return found
+            if len(result) > 1 and (both := _merge(result[-2], result[-1])):
+                result[-2:] = [both]
+        result.append(cue)
+    return result
 
 
 def _merge(one: Cue, other: Cue) -> Cue | None:
@@ -188,28 +188,28 @@ def _merge(one: Cue, other: Cue) -> Cue | None:
 
 def _extend(spoken: Sequence[Cue]) -> list[Cue]:
     """Extend cues into the silence after their speech, or else into what remains of the silence before it."""
-    found: list[Cue] = []
+    result: list[Cue] = []
     free_ms = 0  # from when the screen is empty
     starts_ms = [*(cue.start_ms for cue in spoken), _NEVER_MS]
     for cue, next_ms in zip(spoken, starts_ms[1:], strict=True):
         end_ms = max(cue.end_ms, min(cue.start_ms + cue.needed_ms, next_ms))
         start_ms = min(cue.start_ms, max(free_ms, cue.start_ms - EARLY_MS, end_ms - cue.needed_ms))
-        found.append(replace(cue, start_ms=start_ms, end_ms=end_ms))
+        result.append(replace(cue, start_ms=start_ms, end_ms=end_ms))
         free_ms = end_ms
-    return found
+    return result
 
 
 def _delay(spoken: Sequence[Cue], shown: Sequence[Cue]) -> list[Cue]:
     """Let cues end later where the following ones can begin later and still be read."""
     latest_ms = [_NEVER_MS]  # the latest start of each cue, from the last one backwards
-    for said, cue in zip(reversed(spoken), reversed(shown), strict=True):
-        latest_ms.append(max(cue.start_ms, min(said.start_ms + LATE_MS, latest_ms[-1] - cue.needed_ms)))
-    found: list[Cue] = []
+    for spoken_cue, cue in zip(reversed(spoken), reversed(shown), strict=True):
+        latest_ms.append(max(cue.start_ms, min(spoken_cue.start_ms + LATE_MS, latest_ms[-1] - cue.needed_ms)))
+    result: list[Cue] = []
     for cue, next_ms in zip(shown, latest_ms[-2::-1], strict=True):
-        start_ms = max(cue.start_ms, found[-1].end_ms) if found else cue.start_ms
+        start_ms = max(cue.start_ms, result[-1].end_ms) if result else cue.start_ms
         end_ms = max(cue.end_ms, min(start_ms + cue.needed_ms, next_ms))
-        found.append(replace(cue, start_ms=start_ms, end_ms=end_ms))
-    return found
+        result.append(replace(cue, start_ms=start_ms, end_ms=end_ms))
+    return result
 
 
 def _texts(pieces: Iterable[Piece]) -> list[str]:

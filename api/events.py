@@ -55,28 +55,28 @@ def _answer(kind: Kind, id: str) -> Response:
     # When an EventSource reconnects, `after` is still in its URL; the header is newer.
     after = parse_int(name, seen) if seen else int_query("after", None)
     try:
-        first, over = start_event(ctx, kind, id, after)
-        if seen and kind is not Kind.STATION and _has_all(ctx, source_name(kind, id), first, over=over):
+        first, aborted = start_event(ctx, kind, id, after)
+        if seen and kind is not Kind.STATION and _has_all(ctx, source_name(kind, id), first, aborted=aborted):
             return Response(status=204)
     except RedisError as error:
         if sse.MEDIA_TYPE not in request.headers.get("Accept", ""):
             raise
         return sse.EventStream(_away(error), ctx.settings.send_timeout_s)
     ctx.sockets.check_room()
-    return sse.EventStream(_events(ctx, kind, id, first, over=over), ctx.settings.send_timeout_s)
+    return sse.EventStream(_events(ctx, kind, id, first, aborted=aborted), ctx.settings.send_timeout_s)
 
 
-def _has_all(ctx: Context, source: str, event: int, *, over: bool) -> bool:
+def _has_all(ctx: Context, source: str, event: int, *, aborted: bool) -> bool:
     """Return True if a source has ended and has no captions after an event."""
     progress = ctx.log.progress(source)
-    return event >= progress.event and (over or progress.finished)
+    return event >= progress.event and (aborted or progress.finished)
 
 
-def _events(ctx: Context, kind: Kind, id: str, after: int, *, over: bool) -> Generator[str]:
+def _events(ctx: Context, kind: Kind, id: str, after: int, *, aborted: bool) -> Generator[str]:
     source, ping_s = source_name(kind, id), ctx.settings.ping_interval_s
     with ctx.hub.watch(source) as viewer, ctx.sockets.counted(kind.value):
         status = partial(ctx.statuses.get, kind, id)
-        follower = Follower(ctx.log, viewer, source, after, status=status, over=over, idle_s=min(POLL_S, ping_s))
+        follower = Follower(ctx.log, viewer, source, after, status=status, aborted=aborted, idle_s=min(POLL_S, ping_s))
         yield sse.preamble(retry_ms=RETRY_MS, id=after)
         written_s = time.monotonic()
         try:

@@ -39,9 +39,9 @@ _TAG = "tag:undertext.invalid,2026:"
 @blueprint.get("/search.atom")
 def show() -> Response:
     """The newest captions that match a search; 304 if the client has them already."""
-    found, _ = look_up(FIELDS)
+    results, _ = look_up(FIELDS)
     query = {name: request.args[name] for name in FIELDS if name in request.args}
-    feed = written(query, found, access.server_url(context().settings, request))
+    feed = build_feed(query, results, access.server_url(context().settings, request))
     document = tostring(feed, "utf-8", xml_declaration=True)
     answer = Response(document, content_type="application/atom+xml; charset=utf-8")
     answer.add_etag()
@@ -49,12 +49,12 @@ def show() -> Response:
     return answer
 
 
-def written(query: Mapping[str, Any], found: list[dict[str, Any]], address: str) -> Element:
+def build_feed(query: Mapping[str, Any], results: list[dict[str, Any]], address: str) -> Element:
     """The feed of a search.
 
     Args:
         query: the query parameters.
-        found: captions as `look_up` returns them.
+        results: captions as `look_up` returns them.
         address: the server's own address.
     """
     words = query["q"]
@@ -63,28 +63,28 @@ def written(query: Mapping[str, Any], found: list[dict[str, Any]], address: str)
     _add(feed, "id", f"{_TAG}search?{urlencode(subject, quote_via=quote, safe='')}")
     _add(feed, "title", f"Said: {words} – Undertext")
     # An empty feed has never changed: every answer is the same as the last.
-    _add(feed, "updated", _time(max(map(_changed_s, found), default=0.0)))
+    _add(feed, "updated", _time(max(map(_changed_s, results), default=0.0)))
     _add(feed, "link", rel="self", type="application/atom+xml", href=address + url_for("feed.show", **query))
     page = f"{address}{url_for('page.index')}#search/{quote(words, safe='')}"
     _add(feed, "link", rel="alternate", type="text/html", href=page)
-    for each in found:
+    for each in results:
         _add_entry(feed, each, address)
     return feed
 
 
-def _add_entry(feed: Element, found: Mapping[str, Any], address: str) -> None:
-    source, name, text = found["source"], found["name"], clean(found["text"])
-    entry = SubElement(feed, "entry", {"xml:lang": found["language"]} if found["language"] else {})
+def _add_entry(feed: Element, result: Mapping[str, Any], address: str) -> None:
+    source, name, text = result["source"], result["name"], clean(result["text"])
+    entry = SubElement(feed, "entry", {"xml:lang": result["language"]} if result["language"] else {})
     # Caption ids restart when Redis loses its data; the time tells them apart.
-    _add(entry, "id", f"{_TAG}{source}/{found['id']}/{found['start_s']:.3f}")
+    _add(entry, "id", f"{_TAG}{source}/{result['id']}/{result['start_s']:.3f}")
     begin = text if len(text) <= TITLE_LIMIT else f"{text[: TITLE_LIMIT - 1].rstrip()}…"
     _add(entry, "title", f"{name}: {begin}")
-    _add(entry, "published", _time(found["said_s"]))
-    _add(entry, "updated", _time(_changed_s(found)))
+    _add(entry, "published", _time(result["said_s"]))
+    _add(entry, "updated", _time(_changed_s(result)))
     _add(SubElement(entry, "author"), "name", name)
-    _add(entry, "content", f"{found['before']} {text} {found['after']}", type="text")
-    _add(entry, "link", rel="alternate", type="text/html", href=address + _moment(source, found["start_s"]))
-    around = address + _around(source, found["start_s"], found["end_s"])
+    _add(entry, "content", f"{result['before']} {text} {result['after']}", type="text")
+    _add(entry, "link", rel="alternate", type="text/html", href=address + _moment(source, result["start_s"]))
+    around = address + _around(source, result["start_s"], result["end_s"])
     _add(entry, "link", rel="related", type="text/plain", href=around)
 
 
@@ -103,9 +103,9 @@ def _around(source: str, start_s: float, end_s: float) -> str:
     return f"{path}?{urlencode(period)}"
 
 
-def _changed_s(found: Mapping[str, Any]) -> float:
+def _changed_s(result: Mapping[str, Any]) -> float:
     """When a caption got its present text: when it was said, or corrected, so that readers show the correction."""
-    return float(max(found["said_s"], found["changed_s"]))
+    return float(max(result["said_s"], result["changed_s"]))
 
 
 def _time(unix_s: float) -> str:

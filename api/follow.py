@@ -20,7 +20,7 @@ from wire.messages import Caption, Kind, State, Status
 PAGE = 500
 
 #: States of a job or microphone after which no captions follow, although no end is committed.
-OVER = {State.FAILED, State.CANCELLED}
+ABORTED = {State.FAILED, State.CANCELLED}
 
 
 class Log(Protocol):
@@ -56,7 +56,7 @@ class Follower:
     Args:
         after: the last event that the viewer has seen.
         status: reads the source's current status.
-        over: the source has failed or was cancelled: nothing will follow what is in the log.
+        aborted: the source has failed or was cancelled: nothing will follow what is in the log.
         idle_s: `messages` yields None at least this often while nothing happens, so that its caller can check whether
             the client is still connected.
     """
@@ -69,7 +69,7 @@ class Follower:
         after: int,
         *,
         status: Callable[[], Status],
-        over: bool = False,
+        aborted: bool = False,
         idle_s: float = 5.0,
     ) -> None:
         self._log = log
@@ -79,7 +79,7 @@ class Follower:
         self.last = after  #: the last event that was sent
         self._status = status
         self._last_status: Status | None = None  # the last status that was sent
-        self._over = over
+        self._aborted = aborted
         self._interrupted = False
         self._ends = not source.startswith(f"{Kind.STATION}/")
 
@@ -127,7 +127,7 @@ class Follower:
             return False
         if message.status:
             yield from self._send_status(message.status)
-            if self._is_over(message.status):
+            if self._is_aborted(message.status):
                 yield self._end()
                 return True
             return False
@@ -139,7 +139,7 @@ class Follower:
         yield from self._send_status(status)
         if (yield from self._catch_up()):
             return True
-        if self._over or self._is_over(status):
+        if self._aborted or self._is_aborted(status):
             yield self._end()
             return True
         return False
@@ -152,8 +152,8 @@ class Follower:
         else:
             yield None  # or a station of music, with such a status every few seconds, would never be idle
 
-    def _is_over(self, status: Status) -> bool:
-        return self._ends and status.state in OVER
+    def _is_aborted(self, status: Status) -> bool:
+        return self._ends and status.state in ABORTED
 
     def _catch_up(self) -> Generator[Outgoing, None, bool]:
         progress = self._log.progress(self._source)

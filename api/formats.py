@@ -58,8 +58,8 @@ def vtt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
     too, for browsers. Cues have no settings: browsers place such cues at the bottom, centred, and clear of the player's
     controls. The grammar requires a blank line after the header even if no cue follows.
     """
-    found = cues(captions, origin_s)
-    languages = _languages(found)
+    vtt_cues = cues(captions, origin_s)
+    languages = _languages(vtt_cues)
     main = languages[0] if languages else ""
     header = "WEBVTT\n\n"
     if languages:
@@ -67,17 +67,17 @@ def vtt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
     if origin_s and captions:
         begin = datetime.fromtimestamp(origin_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         header += f"NOTE Begins: {begin}{'' if captions[0].id == 1 else ', after earlier captions'}\n\n"
-    return header + blocks(found, main)
+    return header + blocks(vtt_cues, main)
 
 
-def blocks(found: Sequence[Cue], main: str) -> str:
+def blocks(vtt_cues: Sequence[Cue], main: str) -> str:
     """Cues as the body of a WebVTT file.
 
     Args:
         main: the language of cues that are not marked; empty: every cue is marked.
     """
     return "\n".join(
-        f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n{_marked_up(cue, main)}\n" for cue in found
+        f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n{_marked_up(cue, main)}\n" for cue in vtt_cues
     )
 
 
@@ -99,8 +99,8 @@ def txt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
 def document(captions: Sequence[Caption], about: Mapping[str, Any]) -> str:
     """A JSON object: the fields of `about`, and the captions with their times on the source's own clock."""
     # One by one: no other thread runs while `json` encodes, which takes a second for a day's captions.
-    said = ", ".join(dumps(caption.as_dict()) for caption in captions)
-    return dumps({**about, "captions": []}).removesuffix("]}") + said + "]}"
+    encoded = ", ".join(dumps(caption.as_dict()) for caption in captions)
+    return dumps({**about, "captions": []}).removesuffix("]}") + encoded + "]}"
 
 
 def stamp(unix_s: float) -> str:
@@ -133,9 +133,9 @@ def _escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _languages(found: Sequence[Cue]) -> list[str]:
+def _languages(vtt_cues: Sequence[Cue]) -> list[str]:
     """The languages of the cues, most frequent first."""
-    counted = Counter(cue.language for cue in found if cue.language and _LANGUAGE.fullmatch(cue.language))
+    counted = Counter(cue.language for cue in vtt_cues if cue.language and _LANGUAGE.fullmatch(cue.language))
     return [language for language, _ in counted.most_common()]
 
 

@@ -60,10 +60,10 @@ def parse_hello(message: str | bytes | None) -> Greeting:
     if values is None:
         raise BadRequest('the first message must be JSON such as {"sample_rate": 48000, "language": "sv"}')
     known_fields(values, _FIELDS)
-    code, what = values.get("language"), values.get("task")
+    code, task_name = values.get("language"), values.get("task")
     if code is not None and not isinstance(code, str):
         raise BadRequest("language must be a code such as sv")
-    if what is not None and not isinstance(what, str):
+    if task_name is not None and not isinstance(task_name, str):
         raise BadRequest("task must be transcribe or translate")
     channels = values.get("channels", 1)
     if isinstance(channels, bool) or not isinstance(channels, int) or not 1 <= channels <= MAX_CHANNELS:
@@ -80,7 +80,7 @@ def parse_hello(message: str | bytes | None) -> Greeting:
         raise BadRequest("kept_from_s must be a time in the recording in seconds, from 0")
     id, _, key = resume.partition(".") if resume else (secrets.token_hex(8), "", secrets.token_urlsafe(16))
     words = hot_words(values.get("hot_words"))
-    hello = Hello(id, _rate_hz(values), language(code or ""), channels, task(what or ""), words)
+    hello = Hello(id, _rate_hz(values), language(code or ""), channels, task(task_name or ""), words)
     format = _format(values)
     if format is SampleFormat.F32LE and hello.sample_rate * channels > MAX_FLOATS_PER_S:
         raise BadRequest(
@@ -92,7 +92,7 @@ def parse_hello(message: str | bytes | None) -> Greeting:
 
 def _rate_hz(values: dict[str, Any]) -> int:
     if "sample_rate" not in values:
-        raise BadRequest('sample_rate is missing from the hello, such as {"sample_rate": 48000}')
+        raise BadRequest('sample_rate is missing from the hello; send for example {"sample_rate": 48000}')
     rate = values["sample_rate"]
     if isinstance(rate, bool) or not isinstance(rate, int | float):
         raise BadRequest(f"sample_rate must be a number such as 48000, not {json.dumps(rate)[:40]}")

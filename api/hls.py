@@ -65,15 +65,15 @@ def captions(id: str) -> Response:
 def segment(id: str, number: int, ending: str) -> Response:
     """One segment of sound or captions."""
     ctx, source = context(), _source(_station(id).id)
-    found = ctx.broadcasts.segment(source, number)
-    if found and ending == "vtt":
-        text = ctx.cache.get((source, number), lambda: playlists.captions(found, _recent_captions(ctx, source)[0]))
+    listed = ctx.broadcasts.segment(source, number)
+    if listed and ending == "vtt":
+        text = ctx.cache.get((source, number), lambda: playlists.captions(listed, _recent_captions(ctx, source)[0]))
         return Response(text, content_type="text/vtt; charset=utf-8", headers=_CACHE_HEADERS)
-    data = ctx.broadcasts.data(source, number) if found and ending == found.format else None
-    if not found or data is None:
+    data = ctx.broadcasts.data(source, number) if listed and ending == listed.format else None
+    if not listed or data is None:
         raise UnknownSource("this segment no longer exists: the playlist lists those that do")
     media_type, _ = playlists.SOUNDS[ending]
-    return Response(playlists.sound(found, data), mimetype=media_type, headers=_CACHE_HEADERS)
+    return Response(playlists.sound(listed, data), mimetype=media_type, headers=_CACHE_HEADERS)
 
 
 def _station(id: str) -> Station:
@@ -127,8 +127,8 @@ def _recent_captions(ctx: Context, source: str) -> tuple[list[Caption], float]:
 
     def read() -> tuple[list[Caption], float]:
         captioned_s = ctx.log.progress(source).until_s  # first: captions committed in between may not be final
-        captions = latest_revisions(ctx.log.latest(source, _EVENTS))
-        return captions, playlists.final_until(captions, captioned_s)
+        recent = latest_revisions(ctx.log.latest(source, _EVENTS))
+        return recent, playlists.final_until(recent, captioned_s)
 
     return ctx.cache.get(source, read)
 

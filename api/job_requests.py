@@ -64,7 +64,7 @@ def upload_job(ctx: Context, read_options: Callable[[MultiDict[str, str]], Mappi
         file.close()
         if not size:
             name = display_name(file.filename or "") or "the file"
-            raise BadRequest(f"{name} is empty (0 bytes); save it again and send it again")
+            raise BadRequest(f"{name} is empty (0 bytes); save it again and upload the new file")
         if size > settings.max_upload_bytes:
             raise Problem(
                 413, f"The file has {size} bytes; {settings.max_upload_bytes} are allowed (MAX_UPLOAD_BYTES)."
@@ -97,14 +97,14 @@ def fetch_job(ctx: Context) -> Job:
 
 def _options(ctx: Context, values: Mapping[str, Any]) -> dict[str, Any]:
     """Language, task, audio track and hot words from a form or JSON, or else from the query: fields of a job."""
-    code, kind, track, words = (values.get(name) or request.args.get(name, "") for name in OPTIONS)
+    code, task_name, track, words = (values.get(name) or request.args.get(name, "") for name in OPTIONS)
     if track and not (track.isascii() and track.isdigit() and len(track) < 3):
         raise BadRequest("track must be the number of an audio track, from 0", "track")
-    spoken, wanted = language(code), task(kind)
-    on_air.check(ctx.redis, spoken, wanted)
+    spoken, requested_task = language(code), task(task_name)
+    on_air.check(ctx.redis, spoken, requested_task)
     return {
         "language": spoken,
-        "task": wanted,
+        "task": requested_task,
         "track": int(track) if track else None,
         "hot_words": hot_words(split_list(words) if isinstance(words, str) else words),
     }

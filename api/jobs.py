@@ -12,7 +12,7 @@ from flask import Blueprint, Response, request, url_for
 
 from api import access, captions, formats, uploads
 from api.context import Context, context
-from api.follow import OVER
+from api.follow import ABORTED
 from api.job_requests import fetch_job, upload_job
 from api.parameters import (
     RECORDING_TIME,
@@ -67,8 +67,8 @@ def create() -> tuple[dict[str, Any], int, dict[str, str]]:
     return view(ctx, job), 202, {"Location": url_for("jobs.show", id=job.id)}
 
 
-def submit(ctx: Context, take: Callable[[], Job]) -> Job:
-    """Call `take` for the request's job; store and queue it if there is room.
+def submit(ctx: Context, receive: Callable[[], Job]) -> Job:
+    """Call `receive` for the request's job; store and queue it if there is room.
 
     Raises:
         QueueFull: too many jobs are waiting; nothing is kept of this one.
@@ -76,7 +76,7 @@ def submit(ctx: Context, take: Callable[[], Job]) -> Job:
     limit = ctx.settings.max_jobs_waiting
     queue.check_room(ctx.redis, limit)  # before the recording is sent, rather than after
     uploads.sweep(ctx.settings.uploads_dir, ctx.settings.retention_s)
-    job = take()
+    job = receive()
     try:
         ctx.jobs.save(job)
         queue.enqueue_decode(ctx.redis, job.id, timeout_s=ctx.settings.job_timeout_s, limit=limit)
@@ -132,27 +132,27 @@ def download(id: str, format: str) -> Response:
     source = source_name(Kind.JOB, id)
     progress = ctx.log.progress(source)
     state = state_of(job, progress)
-    found = captions.all_captions(ctx.log, source)
+    all_captions = captions.all_captions(ctx.log, source)
     if state is State.CANCELLED:
         raise Problem(410, "The job was cancelled; its captions are deleted.")
-    if state is State.FAILED and not any(caption.text for caption in found):
+    if state is State.FAILED and not any(caption.text for caption in all_captions):
         why = job.error or "see the log of ingest"
         raise Problem(409, f"The job failed: {name_of(job)}: {why}")
     about = {
         "source": source,
         "state": state,
-        "warning": "" if job.error else warning_of(job, progress, lambda: found),
+        "warning": "" if job.error else warning_of(job, progress, lambda: all_captions),
         "language": job.language or next(iter(progress.languages), None),
         "languages": progress.languages,
         "task": job.task,
         "duration_s": job.duration_s,
-        "next": max((caption.event for caption in found), default=0),
+        "next": max((caption.event for caption in all_captions), default=0),
     }
     name = PurePosixPath(job.filename).stem or id
     if from_s > 0:
         name += f" from {from_s:g} s"
-    said = [caption for caption in found if caption.end_s > from_s and caption.start_s < to_s]
-    answer = captions.captions_response(said, format, about=about, complete=state is State.FINISHED, filename=name)
+    selected = [caption for caption in all_captions if caption.end_s > from_s and caption.start_s < to_s]
+    answer = captions.captions_response(selected, format, about=about, complete=state is State.FINISHED, filename=name)
     if not state.ended:
         answer.status_code = 202
         answer.headers["Retry-After"] = "2"
@@ -166,7 +166,7 @@ def name_of(job: Job) -> str:
 
 def state_of(job: Job, progress: Progress) -> State:
     """A job's state: it is finished when its last caption is committed, not when it is decoded."""
-    if job.state in OVER:
+    if job.state in ABORTED:
         return job.state
     if progress.finished:
         return State.FINISHED
@@ -186,15 +186,15 @@ def progress_of(job: Job, progress: Progress) -> float:
     return round(min(0.99, max(0.0, progress.until_s / job.duration_s)), 4)
 
 
-def warning_of(job: Job, progress: Progress, found: Callable[[], Iterable[Caption]]) -> str:
+def warning_of(job: Job, progress: Progress, read_captions: Callable[[], Iterable[Caption]]) -> str:
     """What a job's captions lack because of its recording, or why there are none.
 
     Args:
-        found: reads its captions; called only if there are probably none.
+        read_captions: reads its captions; called only if there are probably none.
     """
     quiet = progress.finished and not progress.languages
     if quiet and progress.event:  # speech that was withdrawn does not count; a gap may have been speech
-        quiet = not any(caption.text or caption.content is Content.GAP for caption in found())
+        quiet = not any(caption.text or caption.content is Content.GAP for caption in read_captions())
     silent = _why_empty(progress) if quiet else ""
     other = (
         f"some or all of it sounds like {progress.sounded_like}, but was transcribed as {job.language}, as requested: "

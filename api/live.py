@@ -13,7 +13,7 @@ from simple_websocket import ConnectionClosed, Server
 
 from api import access, recordings, sockets
 from api.context import Context, context
-from api.follow import OVER, Follower, Outgoing
+from api.follow import ABORTED, Follower, Outgoing
 from api.parameters import int_query
 from api.problems import from_error
 from api.viewer import Signal
@@ -32,26 +32,26 @@ def admit() -> None:
     ctx = context()
     access.check_origin(ctx.settings, request, socket=True)
     kind = _KINDS[request.endpoint or ""]
-    g.after, g.over = start_event(ctx, kind, (request.view_args or {})["id"], int_query("after", None))
+    g.after, g.aborted = start_event(ctx, kind, (request.view_args or {})["id"], int_query("after", None))
     ctx.sockets.admit(request, ctx.settings.send_timeout_s)
 
 
 @sock.route("/stations/<id>/live", bp=blueprint)  # type: ignore[untyped-decorator]
 def station(ws: Server, id: str) -> None:
     """Captions of a station: those after `after`, or new ones."""
-    serve(context(), ws, Kind.STATION, id, g.after, over=g.over)
+    serve(context(), ws, Kind.STATION, id, g.after, aborted=g.aborted)
 
 
 @sock.route("/jobs/<id>/live", bp=blueprint)  # type: ignore[untyped-decorator]
 def job(ws: Server, id: str) -> None:
     """Captions of an upload: those after `after`, or all."""
-    serve(context(), ws, Kind.JOB, id, g.after, over=g.over)
+    serve(context(), ws, Kind.JOB, id, g.after, aborted=g.aborted)
 
 
 @sock.route("/microphones/<id>/live", bp=blueprint)  # type: ignore[untyped-decorator]
 def microphone(ws: Server, id: str) -> None:
     """Captions of a microphone, for viewers other than its speaker: those after `after`, or all."""
-    serve(context(), ws, Kind.MICROPHONE, id, g.after, over=g.over)
+    serve(context(), ws, Kind.MICROPHONE, id, g.after, aborted=g.aborted)
 
 
 def start_event(ctx: Context, kind: Kind, id: str, after: int | None) -> tuple[int, bool]:
@@ -64,21 +64,21 @@ def start_event(ctx: Context, kind: Kind, id: str, after: int | None) -> tuple[i
         UnknownSource: there is none with this id.
     """
     if kind is Kind.JOB:
-        return after or 0, ctx.jobs.get(id).state in OVER
+        return after or 0, ctx.jobs.get(id).state in ABORTED
     if kind is Kind.MICROPHONE:
-        return after or 0, recordings.state(ctx, id) in OVER
+        return after or 0, recordings.state(ctx, id) in ABORTED
     ctx.stations.get(id)
     # Read before the answer begins: captions committed from then on belong to the viewer.
     return ctx.log.progress(source_name(kind, id)).event if after is None else after, False
 
 
-def serve(ctx: Context, ws: Server, kind: Kind, id: str, after: int, *, over: bool) -> None:
+def serve(ctx: Context, ws: Server, kind: Kind, id: str, after: int, *, aborted: bool) -> None:
     """Send a source's status and captions until either side ends it."""
     source = source_name(kind, id)
     with ctx.hub.watch(source) as viewer, ctx.sockets.opened(kind.value, ws, lambda: viewer.signal(Signal.CLOSED)):
         try:
             status = partial(ctx.statuses.get, kind, id)
-            messages = Follower(ctx.log, viewer, source, after, status=status, over=over).messages()
+            messages = Follower(ctx.log, viewer, source, after, status=status, aborted=aborted).messages()
             relay(ctx, ws, messages, idle=lambda: sockets.discard_messages(ws))
             code = sockets.GOING_AWAY if ctx.hub.closing else sockets.NORMAL
         except RedisError as error:

@@ -37,7 +37,7 @@ sock = Sock()
 #: The kind under which these sockets are counted; `Kind.MICROPHONE` counts viewers.
 SPEAKERS = "speakers"
 
-#: A client must send its hello within the first time, and audio at least every second one, in seconds.
+#: Time limits for a client's hello, and for the next audio after it, in seconds.
 HELLO_S, SILENCE_S = 10.0, 60.0
 
 #: Close codes of a client that is done. Not 1001: Firefox sends it when a page is reloaded, too.

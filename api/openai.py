@@ -113,13 +113,13 @@ def _wait(ctx: Context, job: Job) -> list[Caption]:
     Raises:
         Problem: it failed or was cancelled, or the client has disconnected.
     """
-    found: list[Caption] = []
+    captions: list[Caption] = []
     for page in _pages(ctx, job):
-        found += page
+        captions += page
         if not page and sockets.disconnected(request):
             jobs.cancel(ctx, job)
             raise Problem(499, "The client disconnected; its job is cancelled.")
-    return latest_revisions(found)
+    return latest_revisions(captions)
 
 
 def _events(ctx: Context, job: Job) -> Generator[str]:

@@ -61,9 +61,9 @@ class Options:
 
 def words(caption: Caption) -> list[tuple[str, float]]:
     """The words of a caption with their times, each with the separator before it, also the first."""
-    spelt, separator, _ = timed_words(caption)
+    texts, separator, _ = timed_words(caption)
     between = " " if caption.language in PHRASED else separator
-    return [((separator if n else between) + word, start_s) for n, (word, start_s) in enumerate(spelt)]
+    return [((separator if n else between) + word, start_s) for n, (word, start_s) in enumerate(texts)]
 
 
 def delta_text(caption: Caption, *, first: bool) -> str:
@@ -90,16 +90,16 @@ def verbose(
 ) -> dict[str, Any]:
     """`verbose_json`: a segment is a caption. Times are in seconds from the beginning of the recording."""
     spoken = [caption for caption in captions if caption.text]
-    found: dict[str, Any] = {"task": task, "language": language, "duration": duration_s, **plain(spoken, duration_s)}
+    body: dict[str, Any] = {"task": task, "language": language, "duration": duration_s, **plain(spoken, duration_s)}
     if "segment" in granularities:
-        found["segments"] = [_segment(number, caption) for number, caption in enumerate(spoken)]
+        body["segments"] = [_segment(number, caption) for number, caption in enumerate(spoken)]
     if "word" in granularities:
-        found["words"] = [
+        body["words"] = [
             {"word": word.text.strip(), "start": word.start_s, "end": word.end_s}
             for caption in spoken
             for word in caption.words
         ]
-    return found
+    return body
 
 
 def model(name: str) -> dict[str, Any]:

@@ -21,5 +21,5 @@ def show() -> dict[str, Any]:
 @cache
 def document() -> dict[str, Any]:
     """The document, parsed."""
-    found: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
-    return found
+    specification: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    return specification

@@ -101,15 +101,16 @@ def sound(segment: Segment, data: bytes) -> bytes:
     return b"ID3\4\0\0" + _seven_bits(len(frame)) + frame + data
 
 
-def captions(segment: Segment, said: Sequence[Caption]) -> str:
+def captions(segment: Segment, surrounding: Sequence[Caption]) -> str:
     """The captions shown during a segment, as WebVTT. A cue that spans two segments is in both.
 
     Args:
-        said: the captions of that time, and of enough time before and after it that the next segment has the same cues.
+        surrounding: the captions of that time, and of enough time before and after it that the next segment has the
+            same cues.
     """
     origin_s = _ticks(segment) // _CYCLE_TICKS * _CYCLE_TICKS / TICKS_PER_S
     begin_ms, end_ms = (round(1000 * (time_s - origin_s)) for time_s in (segment.start_s, segment.end_s))
-    shown = [cue for cue in cues(said, origin_s, live=True) if cue.start_ms < end_ms and cue.end_ms > begin_ms]
+    shown = [cue for cue in cues(surrounding, origin_s, live=True) if cue.start_ms < end_ms and cue.end_ms > begin_ms]
     return f"WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n{blocks(shown, '')}"
 
 

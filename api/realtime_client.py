@@ -65,9 +65,9 @@ class Client:
         before, self._item = self._item, item
         self.send("input_audio_buffer.committed", item_id=item, previous_item_id=before)
 
-    def transcript(self, what: str, item: str, **values: Any) -> None:
+    def transcript(self, event: str, item: str, **values: Any) -> None:
         """Send an event about an item's text: a `delta`, that it is `completed`, or has `failed`."""
-        type = f"conversation.item.input_audio_transcription.{what}"
+        type = f"conversation.item.input_audio_transcription.{event}"
         self.send(type, item_id=item, content_index=0, **values)
 
     def completed(self, item: str, text: str, duration_s: float) -> None:

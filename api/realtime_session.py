@@ -51,9 +51,11 @@ class Session:
             format, rate_hz = _audio(_object(audio, "format", "session.audio.input.format"))
             changed = replace(changed, format=format, rate_hz=rate_hz)
         if "transcription" in audio:
-            settings = _object(audio, "transcription", "session.audio.input.transcription")
-            model = str(settings.get("model") or self.model)[:NAME_LIMIT]
-            changed = replace(changed, language=_language(settings), model=model, hot_words=_hot_words(settings))
+            transcription = _object(audio, "transcription", "session.audio.input.transcription")
+            model = str(transcription.get("model") or self.model)[:NAME_LIMIT]
+            changed = replace(
+                changed, language=_language(transcription), model=model, hot_words=_hot_words(transcription)
+            )
         if "turn_detection" in audio:
             detection = _object(audio, "turn_detection", "session.audio.input.turn_detection").get("type") or ""
             if detection and detection not in DETECTIONS:

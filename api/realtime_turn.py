@@ -11,7 +11,7 @@ from simple_websocket import ConnectionClosed
 
 from api import openai_shapes, problems
 from api.context import Context
-from api.follow import OVER, Follower
+from api.follow import ABORTED, Follower
 from api.hello import parse_hello
 from api.intake import Intake
 from api.live import count
@@ -134,7 +134,7 @@ class Turn:
                 if not caption.corrected and self._items.take(caption, separate=self._detects and not self._committed):
                     count(self._ctx, message)
             elif message and message.type == "end":
-                if self._until_s is None or self._status().state in OVER:
+                if self._until_s is None or self._status().state in ABORTED:
                     break  # ingest has dropped it
                 if self._committed and not self._items.complete(self._audio_s):
                     self._client.send_error(
@@ -144,7 +144,9 @@ class Turn:
             elif self._until_s and time.monotonic() > self._until_s:
                 break
         if not self._discarded:
-            self._fail(Problem(503, f"It is captioned in part; see /microphones/{self._id}/captions.json."))
+            self._fail(
+                Problem(503, f"Only a part of the turn is captioned; see /microphones/{self._id}/captions.json.")
+            )
 
     def _fail(self, problem: Problem) -> None:
         try:

@@ -11,7 +11,7 @@ from flask import Blueprint, request
 
 from api import access
 from api.archive.query import expression
-from api.archive.store import ArchiveError, Found, Wanted
+from api.archive.store import ArchiveError, Match, Search
 from api.context import Context, context
 from api.jobs import name_of
 from api.parameters import int_query, known_fields, language, next_page, period_query
@@ -57,7 +57,7 @@ def look_up(fields: Collection[str]) -> tuple[list[dict[str, Any]], int | None]:
     known_fields(request.args, fields)
     limit = int_query("limit", DEFAULT_LIMIT, minimum=1, maximum=LIMIT)
     from_s, to_s = period_query()
-    wanted = Wanted(
+    query = Search(
         expression(request.args.get("q", "")),
         source=_source(request.args.get("source", "")),
         uploads=access.authorized(ctx.settings, request),
@@ -68,13 +68,13 @@ def look_up(fields: Collection[str]) -> tuple[list[dict[str, Any]], int | None]:
         limit=limit + 1,
     )
     try:
-        found = ctx.archivist.search(wanted)
+        matches = ctx.archivist.search(query)
     except ArchiveError as error:
         raise Problem(503, f"The search failed: {error}.") from error
-    if wanted.source and not found:
-        _check_exists(ctx, wanted.source)
-    page = found[:limit]
-    return _results(ctx, page), page[-1].row if len(found) > limit else None
+    if query.source and not matches:
+        _check_exists(ctx, query.source)
+    page = matches[:limit]
+    return _results(ctx, page), page[-1].row if len(matches) > limit else None
 
 
 def _source(name: str) -> str | None:
@@ -99,7 +99,7 @@ def _check_exists(ctx: Context, source: str) -> None:
     (ctx.stations if kind is Kind.STATION else ctx.jobs).get(id)
 
 
-def _results(ctx: Context, page: Iterable[Found]) -> list[dict[str, Any]]:
+def _results(ctx: Context, page: Iterable[Match]) -> list[dict[str, Any]]:
     """Captions as clients see them, with the names of their sources."""
     stations = {station.id: station.name for station in ctx.stations.all()}
 

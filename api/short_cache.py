@@ -25,16 +25,20 @@ class ShortCache:
     def get(self, key: Hashable, compute: Callable[[], T]) -> T:
         """The result for `key`, from `compute` if there is none or it is too old; raises what `compute` raises."""
         now_s = self._now_s()
-        requested_s, answer = self._entries.get(key, (now_s, None))
-        if answer is None or (answer.done() and now_s - requested_s >= self._max_age_s):
-            answer = Future()
-            fresh = {of: at for of, at in self._entries.items() if now_s - at[0] < self._max_age_s or not at[1].done()}
-            self._entries = fresh | {key: (now_s, answer)}
+        requested_s, future = self._entries.get(key, (now_s, None))
+        if future is None or (future.done() and now_s - requested_s >= self._max_age_s):
+            future = Future()
+            fresh = {
+                other: (time_s, pending)
+                for other, (time_s, pending) in self._entries.items()
+                if now_s - time_s < self._max_age_s or not pending.done()
+            }
+            self._entries = fresh | {key: (now_s, future)}
             try:
-                answer.set_result(compute())
+                future.set_result(compute())
             except BaseException as error:
-                answer.set_exception(error)
+                future.set_exception(error)
                 del self._entries[key]
                 raise
-        found: T = answer.result()
-        return found
+        result: T = future.result()
+        return result

@@ -124,8 +124,8 @@ def _captions(id: str, format: str, limit: int | None = None) -> Response:
     about = {"language": station.language, "task": station.task}
     source = source_name(Kind.STATION, id)
     if "from" in request.args or "to" in request.args:
-        wanted = _period(limit or LIMIT)
-        return captions.period_response(ctx.archivist, source, format, wanted, about=about, filename=id)
+        period = _period(limit or LIMIT)
+        return captions.period_response(ctx.archivist, source, format, period, about=about, filename=id)
     if "first" in request.args:
         raise BadRequest("first is the caption with which a page of a period begins: give from, too", "first")
     return captions.log_response(ctx.log, source, format, about=about, filename=id, limit=limit)

@@ -29,7 +29,7 @@ from tqdm import tqdm
 from api import formats
 from api.archive.merging import Period
 from api.archive.query import expression
-from api.archive.store import Archive, Copied, Wanted
+from api.archive.store import Archive, Copied, Search
 from benchmarks.report import Row, arguments, report
 from wire.messages import Caption, Word
 
@@ -110,8 +110,8 @@ def measure(archive: Archive, path: Path, language: Language, each: int) -> tupl
     figures = {"write_ms": _written_ms(archive, language, each)}
     rows: list[Row] = [{"what": "keep one caption", "ms": figures["write_ms"]}]
     for name, queries in searches.items():
-        found = [len(archive.search(Wanted(expression(query)))) for query in queries]
-        ours = _median_ms(lambda query: archive.search(Wanted(expression(query))), queries)
+        found = [len(archive.search(Search(expression(query)))) for query in queries]
+        ours = _median_ms(lambda query: archive.search(Search(expression(query))), queries)
         theirs = _median_ms(lambda query: _like(path, query.strip('"')), queries)
         figures[f"{name}_ms"] = ours
         what = {"what": name.replace("_", " "), "ms": ours}
@@ -144,7 +144,7 @@ def _like(path: Path, words: str) -> list[tuple[str, ...]]:
 
 
 def _srt(archive: Archive, period: Period) -> str:
-    captions = list(archive.said("stations/s0", period).values())
+    captions = list(archive.captions("stations/s0", period).values())
     return formats.srt(captions, captions[0].start_s)
 
 

@@ -120,7 +120,7 @@ class Corpus:
         if window.kind == "quiet":
             language = LANGUAGES[int(rng.integers(0, len(LANGUAGES)))]
             return Example(_quiet(samples, rng), language, (), speech=False)
-        bulletin = hasty(self._pool.bulletin(window.bulletin), window.pause_s)
+        bulletin = with_short_pauses(self._pool.bulletin(window.bulletin), window.pause_s)
         audio = _slice(bulletin, window)
         spoken = min(round(window.span_s / window.speed * SAMPLE_RATE), samples)
         audio = noise.faster(audio, spoken) if window.speed != 1.0 else audio[:spoken]
@@ -169,7 +169,7 @@ def words_inside(bulletin: Bulletin, window: Window) -> tuple[TimedWord, ...]:
     return tuple(words)
 
 
-def hasty(bulletin: Bulletin, pause_s: float | None) -> Bulletin:
+def with_short_pauses(bulletin: Bulletin, pause_s: float | None) -> Bulletin:
     """The bulletin with pauses between sentences shortened to at most `pause_s`; None leaves it unchanged."""
     if pause_s is None:
         return bulletin
@@ -191,7 +191,7 @@ def _cut_window(number: int, bulletin: Bulletin, speed: float, rng: np.random.Ge
     if rng.random() < GAP_SHARE and whole_s > GAP_S[0] + 1.0:
         return _gapped_window(number, bulletin, speed, whole_s, rng)
     pause_s = float(rng.uniform(*TIGHT_S)) if rng.random() < TIGHT_SHARE else None
-    bulletin = hasty(bulletin, pause_s)
+    bulletin = with_short_pauses(bulletin, pause_s)
     span_s = whole_s * speed
     start_s = float(rng.uniform(0, bulletin.duration_s - span_s))
     if rng.random() < AT_WORD_SHARE:

@@ -109,7 +109,7 @@ class Attempt:
 
         Raises:
             Interrupted: another attempt will continue the job.
-            Settled: the job has ended.
+            JobEnded: the job has ended.
         """
         if self._stopping.is_set():
             raise Interrupted
@@ -152,7 +152,7 @@ def check_not_ended(job: Job) -> None:
     """Check that a job is still to be decoded.
 
     Raises:
-        Settled: the job has ended.
+        JobEnded: the job has ended.
     """
     if job.state.ended:
         raise JobEnded(job.state)

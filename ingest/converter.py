@@ -11,7 +11,7 @@ from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 4_000, 384_000
 
 #: Maximum number of channels of a microphone.
-MOST_CHANNELS = 32
+MAX_CHANNELS = 32
 
 
 class Converter:
@@ -24,8 +24,8 @@ class Converter:
     def __init__(self, sample_rate_hz: int, channels: int = 1) -> None:
         if not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
             raise ValueError(f"the sample rate is {sample_rate_hz} Hz; allowed: {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ}")
-        if not 1 <= channels <= MOST_CHANNELS:
-            raise ValueError(f"the audio has {channels} channels; allowed: 1 to {MOST_CHANNELS}")
+        if not 1 <= channels <= MAX_CHANNELS:
+            raise ValueError(f"the audio has {channels} channels; allowed: 1 to {MAX_CHANNELS}")
         self._channels = channels
         self._rest = b""
         self._stream = (

@@ -164,8 +164,8 @@ class Decoding:
                 for piece in chunker.feed(pcm):
                     self._put(piece)
             if chunker.samples >= limit:
-                most = f"{self._settings.max_upload_hours:g} hours (MAX_UPLOAD_HOURS)"
-                return f"only the first {most} were captioned"
+                length = f"{self._settings.max_upload_hours:g} hours (MAX_UPLOAD_HOURS)"
+                return f"only the first {length} were captioned"
             code = process.wait()
         ending = Ending(code, seconds(chunker.samples), process.last_lines, process.several_errors)
         return ending.warning(recording)

@@ -42,7 +42,7 @@ class Adts:
 
 
 @dataclass(frozen=True, slots=True)
-class Coded:
+class EncodedFrame:
     """A complete frame."""
 
     data: bytes
@@ -75,7 +75,7 @@ class Frames:
         self._header_at = FORMATS[format]
         self._rest = b""
 
-    def feed(self, data: bytes) -> Iterator[Coded]:
+    def feed(self, data: bytes) -> Iterator[EncodedFrame]:
         """Yield the frames that `data` completes."""
         data, at = self._rest + data, 0
         while len(data) - at >= _ADTS_HEADER_BYTES:
@@ -86,6 +86,6 @@ class Frames:
             elif at + header.n_bytes > len(data):
                 break
             else:
-                yield Coded(data[at : at + header.n_bytes], header.duration_s)
+                yield EncodedFrame(data[at : at + header.n_bytes], header.duration_s)
                 at += header.n_bytes
         self._rest = data[at:]

@@ -182,7 +182,7 @@ class MicrophoneReader:
                     last_frame_s = self._arrival_s(after)
                 frames, closed = self._microphones.frames(self._hello.id, after, FRAMES_WAIT_S)
                 for frame in frames:
-                    self._take(frame, after)
+                    self._process_entry(frame, after)
                     after = frame.entry
                 if not frames:
                     self._feed(b"")  # lets the clock settle in a pause
@@ -213,7 +213,7 @@ class MicrophoneReader:
             return "its connection was lost, and another microphone was waiting for its place"
         return f"no audio arrived for {self._idle_s:g} s" if time.monotonic() - last_frame_s > self._idle_s else ""
 
-    def _take(self, frame: Frame, after: bytes) -> None:
+    def _process_entry(self, frame: Frame, after: bytes) -> None:
         """Process a stream entry, the next one after entry `after`."""
         if frame.connection != self._connection:
             self._resume(frame)

@@ -17,7 +17,7 @@ from wire.audio import SAMPLE_BYTES, samples
 #: Minimum and maximum overlap without a pause, as fractions of the usual one. The maximum also applies to pauses.
 SHORTEST, LONGEST = 0.7, 2.0
 #: Maximum audio that can be saved, or owed, as a fraction of the usual overlap.
-_MOST_SAVED = 2.0
+_MAX_SAVED = 2.0
 
 #: Length of a pause in samples (300 ms), longer than any closure within a word, and its level in decibels below the
 #: 90th percentile of the chunk: noise that is 10 dB below speech fills its pauses up to that level.
@@ -25,7 +25,7 @@ _PAUSE, _PAUSE_DB = samples(0.3), 10.0
 #: Minimum distance of a pause from the end of the chunk, in samples: a nearer one may be within a word.
 _NEAREST = samples(0.4)
 #: Places within this range count as equally quiet, in decibels.
-_EQUALLY_DB = 2.0
+_EQUAL_DB = 2.0
 #: Length of a gap between two words, in samples (100 ms).
 _GAP = samples(0.1)
 #: Interval at which the level is measured, in samples.
@@ -54,8 +54,8 @@ def overlap_samples(pcm: bytes, usual: int, saved: int = 0) -> int:
 
 def saved_samples(saved: int, usual: int, repeated: int) -> int:
     """The updated savings after an overlap of `repeated` samples."""
-    most = round(usual * _MOST_SAVED)
-    return max(-most, min(most, saved + usual - repeated))
+    limit = round(usual * _MAX_SAVED)
+    return max(-limit, min(limit, saved + usual - repeated))
 
 
 def _to_pause(audio: NDArray[np.int16], longest: int) -> int:
@@ -67,7 +67,7 @@ def _to_pause(audio: NDArray[np.int16], longest: int) -> int:
     lowest_db = level_db[near].min()
     if np.percentile(level_db, 90) - lowest_db < _PAUSE_DB:
         return 0
-    return int(samples_after[near & (level_db <= lowest_db + _EQUALLY_DB)][-1])
+    return int(samples_after[near & (level_db <= lowest_db + _EQUAL_DB)][-1])
 
 
 def _to_gap(audio: NDArray[np.int16], shortest: int, most: int) -> int:

@@ -14,7 +14,7 @@ from wire.workers import Worker
 log = logging.getLogger(__name__)
 
 #: Interval between retries while Redis is unavailable or full, in seconds.
-AGAIN_S = 1.0
+RETRY_S = 1.0
 
 
 def register_worker(redis: Redis, service: str, registry: CollectorRegistry, stop: threading.Event) -> Worker | None:
@@ -27,7 +27,7 @@ def register_worker(redis: Redis, service: str, registry: CollectorRegistry, sto
             if not waiting:  # log once per outage
                 log.warning("%s: waiting for Redis: %s", service, error)
             waiting = True
-            stop.wait(AGAIN_S)
+            stop.wait(RETRY_S)
         else:
             if waiting:
                 log.info("%s: Redis is available again", service)

@@ -139,24 +139,24 @@ def _probe(target: str, *, remote: bool, live: bool, timeout_s: float) -> Probe:
         )
     except subprocess.TimeoutExpired as error:
         raise SourceStalled(f"no readable data arrived within {2 * timeout_s:g} s") from error
-    complaint = without_passwords(done.stderr.decode(errors="replace").replace(target, "it").strip())
+    errors = without_passwords(done.stderr.decode(errors="replace").replace(target, "it").strip())
     if done.returncode < 0:
         raise SourceError(
             f"ffprobe crashed on it ({signal.Signals(-done.returncode).name}); another version of ffmpeg may read it"
         )
     if done.returncode != 0:
-        raise explain(complaint)
-    return parse(json.loads(done.stdout), complaint)
+        raise explain(errors)
+    return parse(json.loads(done.stdout), errors)
 
 
-def parse(answer: dict[str, Any], complaint: str = "") -> Probe:
+def parse(output: dict[str, Any], errors: str = "") -> Probe:
     """A `Probe` from ffprobe's JSON.
 
     Raises:
         NotAudio: there is no audio track.
     """
-    streams = answer.get("streams", [])
-    container = answer.get("format", {})
+    streams = output.get("streams", [])
+    container = output.get("format", {})
     begins_s = _number(container.get("start_time")) or 0.0
     latest_s = _OTHER_CLOCK_S if container.get("format_name") in ("mpegts", "hls") else math.inf
     audio = [s for s in streams if s.get("codec_type") == "audio" and int(s.get("sample_rate", 0)) > 0]
@@ -172,13 +172,13 @@ def parse(answer: dict[str, Any], complaint: str = "") -> Probe:
         tracks=tracks,
         format=container.get("format_name", ""),
         duration_s=duration_s,
-        header_duration_s=duration_s if _SHORTER_THAN_ITS_HEADER in complaint else None,
+        header_duration_s=duration_s if _SHORTER_THAN_ITS_HEADER in errors else None,
     )
 
 
-def explain(complaint: str) -> SourceError:
+def explain(errors: str) -> SourceError:
     """Translate ffmpeg's error into a message that names the remedy."""
-    lowered = complaint.lower()
+    lowered = errors.lower()
     if "moov atom not found" in lowered:
         return SourceError("the recording is cut off: the index at its end is missing; copy the complete file")
     if any(words in lowered for words in _NO_RECORDING):
@@ -188,8 +188,8 @@ def explain(complaint: str) -> SourceError:
     if "not on whitelist" in lowered:
         return NotAudio("it links to an address that is not http or https")
     if "server returned 4" in lowered:
-        return NotAudio(f"the server refused the request: {_last_line(complaint)}")
-    why = _last_line(complaint) or "it reported no reason"
+        return NotAudio(f"the server refused the request: {_last_line(errors)}")
+    why = _last_line(errors) or "it reported no reason"
     return SourceError(f"ffmpeg could not read it; check whether a player plays it ({why})")
 
 

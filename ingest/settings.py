@@ -11,7 +11,7 @@ from wire.errors import SettingsError
 from wire.settings import REDIS, setting
 
 #: Minimum interval of partial chunks, in seconds: shorter ones would waste the transcribers' time.
-LEAST_PARTIAL_S = 0.25
+MIN_PARTIAL_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ class Settings:
     def __post_init__(self) -> None:
         if self.lead_s > self.chunk_s:
             raise SettingsError(f"LEAD_S={self.lead_s:g} must be at most CHUNK_S={self.chunk_s:g}")
-        if 0 < self.partial_s < LEAST_PARTIAL_S:
+        if 0 < self.partial_s < MIN_PARTIAL_S:
             raise SettingsError(
-                f"PARTIAL_S={self.partial_s:g} must be at least {LEAST_PARTIAL_S:g}, or 0 to disable partial captions"
+                f"PARTIAL_S={self.partial_s:g} must be at least {MIN_PARTIAL_S:g}, or 0 to disable partial captions"
             )
 
     @property

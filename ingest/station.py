@@ -143,7 +143,7 @@ class StationReader:
             sound.open(format_of(track.codec))
         try:
             with Process(command, on_title=self._new_title, on_coded=sound.feed if sound else None) as process:
-                self._listen(process)
+                self._read_audio(process)
         finally:
             self._cutter.close()
 
@@ -165,7 +165,7 @@ class StationReader:
             self._address, self._probe = address, probe
         return address, probe
 
-    def _listen(self, process: Process) -> None:
+    def _read_audio(self, process: Process) -> None:
         for pcm in process.read(stall_s=self._stall_s, stop=self._stopped):
             if pcm and self._first_audio_s is None:
                 self._begin()

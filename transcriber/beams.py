@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class BeamSearch:
-    """Beam search with a Whisper's decoder.
+    """Beam search with the decoder of a Whisper model.
 
     Args:
         whisper: a WhisperForConditionalGeneration in evaluation mode.

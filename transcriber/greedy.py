@@ -49,7 +49,7 @@ Prefixes = Callable[[Tensor], Sequence[Sequence[list[int]]]]
 
 
 class GreedyDecoder:
-    """Greedy decoding with a Whisper's decoder.
+    """Greedy decoding with the decoder of a Whisper model.
 
     Args:
         whisper: a WhisperForConditionalGeneration in evaluation mode.

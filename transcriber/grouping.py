@@ -1,10 +1,10 @@
 """Decode successive chunks of one source together, as many as fit into the model's context. Pure functions.
 
-A Whisper with a context of 30 s takes as long for 5 s as for 30 s. So the waiting chunks of a recording, or of a
+A Whisper model with a context of 30 s takes as long for 5 s as for 30 s. So the waiting chunks of a recording, or of a
 station that has fallen behind, are decoded in as few windows as possible. The words are then distributed to the chunks,
 each of which is committed separately: whatever happens to one of them, the others count once.
 
-In a long window a Whisper may leave out more than a word: it stops early, or skips what follows a pause. If a result
+In a long window, Whisper may leave out more than a word: it stops early, or skips what follows a pause. If a result
 looks like that, or is rejected, each chunk is decoded again alone.
 """
 
@@ -42,18 +42,18 @@ def group_chunks(deliveries: Iterable[Delivery], context_s: float) -> list[list[
         deliveries: those of one source next to each other, in sequence order.
         context_s: the model's acoustic context.
     """
-    found: list[list[Delivery]] = []
+    groups: list[list[Delivery]] = []
     for delivery in deliveries:
         chunk = delivery.chunk
-        if found and _follows(found[-1][-1].chunk, chunk):
-            group = [each.chunk for each in found[-1]]
+        if groups and _follows(groups[-1][-1].chunk, chunk):
+            group = [each.chunk for each in groups[-1]]
             if len(group[0].heard) // SAMPLE_BYTES + sum(each.n_samples for each in [*group[1:], chunk]) <= int(
                 context_s * SAMPLE_RATE_HZ
             ):
-                found[-1].append(delivery)
+                groups[-1].append(delivery)
                 continue
-        found.append([delivery])
-    return found
+        groups.append([delivery])
+    return groups
 
 
 def merge(chunks: Sequence[Chunk]) -> Chunk:

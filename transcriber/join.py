@@ -35,7 +35,7 @@ SAME_PLACE_S = 0.35
 #: well inside both. Two versions of one word cost less than two words that are in one window each.
 _EDGE_COST = 0.1
 _SUBSTITUTION = 0.6
-_APART_COST = 2.0  # times seconds squared
+_DISTANCE_COST = 2.0  # times seconds squared
 
 #: A word that begins within this time after the beginning of a window is cut by it, in seconds.
 _CUT_S = 0.1
@@ -44,7 +44,7 @@ _CUT_S = 0.1
 _ABSENT = 0.4
 
 #: Cost of omitting a word after the end of the earlier window.
-_UNHEARD = 100.0
+_OMISSION_COST = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +160,14 @@ def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: f
                     and _is_beginning(a, b, spelled_left[-1], spelled_right[0], begin_s, end_s)
                 )
                 cut = cut or beginning
-                apart_s = 0.0 if beginning else _apart_s(a, b) if equal or cut else _between_s(a, b, begin_s)
+                distance_s = (
+                    0.0 if beginning else _version_distance_s(a, b) if equal or cut else _word_distance_s(a, b, begin_s)
+                )
                 # A word that is complete in the later window is not another version of one that began well before it.
                 other = a.start_s < begin_s - JITTER_S and b.start_s > begin_s + _CUT_S and not equal
-                near = apart_s < (SAME_WORD_S if equal or cut else SAME_PLACE_S) and not other
+                near = distance_s < (SAME_WORD_S if equal or cut else SAME_PLACE_S) and not other
                 if near or (equal and (inside or follows)):
-                    cost = _APART_COST * (min(apart_s, SAME_WORD_S) if follows else apart_s) ** 2
+                    cost = _DISTANCE_COST * (min(distance_s, SAME_WORD_S) if follows else distance_s) ** 2
                     cost += 0.0 if equal or cut else _SUBSTITUTION * (alone_left[i - 1] + alone_right[j - 1])
                     choices.append((costs[i - 1][j - 1] + cost, False, _Pair(i - 1, j - 1, equal, beginning)))
             if choices:
@@ -178,14 +180,14 @@ def _align(left: Sequence[Word], right: Sequence[Word], begin_s: float, end_s: f
     return path[::-1]
 
 
-def _apart_s(a: Word, b: Word) -> float:
+def _version_distance_s(a: Word, b: Word) -> float:
     """Distance between two versions of one word: a window's edge moves one end of a word, seldom both."""
-    apart_s = min(abs(a.start_s - b.start_s), abs(a.end_s - b.end_s), abs(_middle(a) - _middle(b)))
+    distance_s = min(abs(a.start_s - b.start_s), abs(a.end_s - b.end_s), abs(_middle(a) - _middle(b)))
     common_s = min(a.end_s, b.end_s) - max(a.start_s, b.start_s)
-    return max(0.0, apart_s - max(0.0, common_s))
+    return max(0.0, distance_s - max(0.0, common_s))
 
 
-def _between_s(a: Word, b: Word, begin_s: float) -> float:
+def _word_distance_s(a: Word, b: Word, begin_s: float) -> float:
     """Distance between two different words; if the later window cuts the word, compare the ends, too."""
     middles_s = abs(_middle(a) - _middle(b))
     cut = a.start_s < begin_s and b.start_s <= begin_s + _CUT_S
@@ -230,7 +232,7 @@ def _switch(
         as_earlier.append(0.0 if pair.equal else (1 - trust) * _confidence(b))
         as_later.append(0.0 if pair.equal else trust * _confidence(a))
         if b and pair.earlier < 0 and b.start_s >= end_s + JITTER_S:
-            as_earlier[-1] = _UNHEARD
+            as_earlier[-1] = _OMISSION_COST
         if a and pair.earlier < settled:
             as_later[-1] = float("inf")
         middles.append(_middle(a or b))

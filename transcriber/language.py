@@ -19,7 +19,7 @@ from typing import Any
 DOUBT = 0.05
 
 #: Maximum number of languages in which one utterance is decoded; each costs as much as the first.
-MOST_CANDIDATES = 3
+MAX_CANDIDATES = 3
 
 #: Seconds of speech that give a whole vote; a chunk with less has a fraction of one, and none has more.
 WHOLE_VOTE_S = 2.0
@@ -47,7 +47,7 @@ def candidates(probabilities: Mapping[str, float]) -> list[str]:
     They depend only on the utterance, so any worker gets the same result at any time.
     """
     ranked = sorted(probabilities, key=lambda language: (-probabilities[language], language))
-    return ranked[:1] + [language for language in ranked[1:MOST_CANDIDATES] if probabilities[language] >= DOUBT]
+    return ranked[:1] + [language for language in ranked[1:MAX_CANDIDATES] if probabilities[language] >= DOUBT]
 
 
 @dataclass(frozen=True)

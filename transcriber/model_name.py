@@ -9,7 +9,7 @@ from wire.errors import ModelError
 
 _CONFIG = "config.json"
 #: Folders of checkpoints in a training run, the best first.
-_OF_A_RUN = ("best", "last")
+_RUN_FOLDERS = ("best", "last")
 
 
 def folder_of(name: str) -> Path | None:
@@ -42,10 +42,10 @@ def folder_of(name: str) -> Path | None:
 
 
 def _missing_checkpoint(name: str, path: Path) -> str:
-    for which in _OF_A_RUN:
-        if (path / which / _CONFIG).is_file():
+    for folder in _RUN_FOLDERS:
+        if (path / folder / _CONFIG).is_file():
             return (
                 f"{name} is a training run: publish it (python -m trainer publish {name} models/{path.name}), or "
-                f"set MODEL={name.rstrip('/')}/{which}"
+                f"set MODEL={name.rstrip('/')}/{folder}"
             )
     return f"{name} contains no checkpoint (no {_CONFIG}): set MODEL to a folder with one, or to a name on the hub"

@@ -183,8 +183,10 @@ def _merge_windows(parts: Sequence[tuple[Recognition, _Window]]) -> Recognition:
         for hypothesis, window in others:
             whole, end_s = _join_hypotheses(whole, hypothesis, window.begin_s, end_s), window.end_s
         # The text's language, from a window in which the spoken language is a candidate.
-        written = next(result.hypotheses[language].language for result, _ in parts if language in result.hypotheses)
-        hypotheses[language] = replace(whole, language=written)
+        text_language = next(
+            result.hypotheses[language].language for result, _ in parts if language in result.hypotheses
+        )
+        hypotheses[language] = replace(whole, language=text_language)
     return Recognition(hypotheses, mean, _merge_turns([result.turns for result, _ in parts]))
 
 

@@ -31,6 +31,6 @@ class SecondTry:
         """Whether a text is in doubt. An empty text is never decoded again."""
         return tokens > 0 and mean_log_probability < self.below
 
-    def better(self, found: float, first: float) -> bool:
+    def better(self, second: float, first: float) -> bool:
         """Whether the result of a search replaces the first text, by their mean log-probabilities."""
-        return found > max(first, self.above)
+        return second > max(first, self.above)

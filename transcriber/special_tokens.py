@@ -15,7 +15,7 @@ _LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
 #: the others from U+0100 upwards (openai/gpt-2, encoder.py, `bytes_to_unicode`).
 _WITHIN = frozenset(map(chr, [*range(0xA1, 0xAD), *range(0xAE, 0xC0), *range(0x122, 0x144)]))
 
-#: Id of the end token in English-only Whispers, which use GPT-2's vocabulary.
+#: Id of the end token in English-only models, which use GPT-2's vocabulary.
 _ENGLISH_END = 50256
 
 
@@ -69,18 +69,20 @@ class SpecialTokens:
                 raise ModelError(f"the model's tokenizer has no {token}: it is not a Whisper tokenizer")
             return vocabulary[token]
 
-        found: dict[str, int] = {}
+        language_ids: dict[str, int] = {}
         # A checkpoint may lack a generation config, and every tokenizer has language tokens.
         if getattr(generation, "is_multilingual", required("<|endoftext|>") != _ENGLISH_END):
             start, end = vocabulary.get("<|startoftranscript|>", -1), vocabulary.get("<|translate|>", len(vocabulary))
             for token, id in vocabulary.items():
                 match = _LANGUAGE.fullmatch(token)
                 if match and start < id < end:  # language tokens are contiguous
-                    found[match[1]] = id
-        found |= {language: found[token] for language, token in (borrowed or {}).items() if token in found}
-        wanted = set(languages) if languages is not None else set(found)
-        if found and not wanted & set(found):
-            raise ModelError(f"the model has no token for any of its languages {sorted(wanted)}")
+                    language_ids[match[1]] = id
+        language_ids |= {
+            language: language_ids[token] for language, token in (borrowed or {}).items() if token in language_ids
+        }
+        supported = set(languages) if languages is not None else set(language_ids)
+        if language_ids and not supported & set(language_ids):
+            raise ModelError(f"the model has no token for any of its languages {sorted(supported)}")
         no_timestamps = required("<|notimestamps|>")
         no_speech = vocabulary.get("<|nospeech|>", vocabulary.get("<|nocaptions|>"))
         return cls(
@@ -89,8 +91,8 @@ class SpecialTokens:
             no_timestamps=no_timestamps,
             no_speech=no_speech,
             start_of_previous=vocabulary.get("<|startofprev|>"),
-            languages={code: id for code, id in sorted(found.items()) if code in wanted},
-            tasks={task: vocabulary[f"<|{task}|>"] for task in tasks if found and f"<|{task}|>" in vocabulary},
+            languages={code: id for code, id in sorted(language_ids.items()) if code in supported},
+            tasks={task: vocabulary[f"<|{task}|>"] for task in tasks if language_ids and f"<|{task}|>" in vocabulary},
             suppressed=tuple(getattr(generation, "suppress_tokens", None) or ()),
             suppressed_first=tuple(getattr(generation, "begin_suppress_tokens", None) or ()),
             within=frozenset(id for token, id in vocabulary.items() if token[:1] in _WITHIN),

@@ -158,7 +158,7 @@ class TransformersEngine:
         first_texts: Sequence[list[Decoded]],
         to_search: Sequence[tuple[int, int]],
     ) -> list[list[Decoded]]:
-        """The first texts, with those in `wanted` (row, index) replaced if a search finds a better one."""
+        """The first texts, with those in `to_search` (row, index) replaced if a search finds a better one."""
         decoded = [list(texts) for texts in first_texts]
         if not to_search:
             return decoded

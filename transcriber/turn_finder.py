@@ -12,7 +12,7 @@ from torch import Tensor
 
 from transcriber.engine import Turn, Utterance
 from transcriber.greedy import GreedyDecoder
-from transcriber.language import MOST_CANDIDATES
+from transcriber.language import MAX_CANDIDATES
 from transcriber.log_mel import HOP_SAMPLES
 from transcriber.rules import max_tokens
 from transcriber.special_tokens import SpecialTokens
@@ -110,7 +110,7 @@ class TurnFinder:
             for n, (row, span) in enumerate(cuts)
             if len(candidates[row]) > 1 and needs_decoding(span, part_probabilities[n])
         ]
-        for group in _batches(ambiguous, max(1, max_rows // MOST_CANDIDATES)):
+        for group in _batches(ambiguous, max(1, max_rows // MAX_CANDIDATES)):
             languages = [candidates[cuts[n][0]] for n in group]
             caps = [max_tokens(len(audios[n]) / SAMPLE_RATE_HZ) for n in group]
             scores = self._text_log_probabilities(torch.stack([states[n] for n in group]), languages, caps)
@@ -148,9 +148,9 @@ def language_probabilities(languages: Mapping[str, int], logits: Tensor) -> list
 
 
 def _most_likely(languages: Iterable[str], probabilities: Sequence[Mapping[str, float]]) -> list[str]:
-    """The `MOST_CANDIDATES` languages with the highest probability in any part."""
+    """The `MAX_CANDIDATES` languages with the highest probability in any part."""
     best = {language: max(values[language] for values in probabilities) for language in languages}
-    return sorted(best, key=lambda language: (-best[language], language))[:MOST_CANDIDATES]
+    return sorted(best, key=lambda language: (-best[language], language))[:MAX_CANDIDATES]
 
 
 def _resampled(states: Tensor) -> Tensor:

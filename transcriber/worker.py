@@ -154,10 +154,12 @@ class Transcriber:
 
         On a CPU, take about `batch_size` of them, enough to fill the last window: more would delay live chunks.
         """
-        most = grouping.max_chunks(engine.context_s, *self._longest_s)
-        windows = -(-self._batch_size // most) if engine.device == "cpu" else self._batch_size
+        chunks_per_window = grouping.max_chunks(engine.context_s, *self._longest_s)
+        windows = -(-self._batch_size // chunks_per_window) if engine.device == "cpu" else self._batch_size
         partials = self._previews.max_count(self._decoder.window_s)
-        return self._queue.take(self._name, self._batch_size, block_s, uploads=windows * most, partials=partials)
+        return self._queue.take(
+            self._name, self._batch_size, block_s, uploads=windows * chunks_per_window, partials=partials
+        )
 
     def _process(self, engine: Engine, deliveries: Sequence[Delivery], partial: Sequence[Delivery]) -> None:
         triaged = triage(

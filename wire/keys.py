@@ -9,7 +9,7 @@
 | undertext:seam:SOURCE                 | string | one source's unsettled words; dies with the source        |
 | undertext:progress:SOURCE             | hash   | six fields, and one a language; dies with the source      |
 | undertext:captions:SOURCE             | stream | MAXLEN for live, for jobs the upload's length; plus       |
-|                                       |        | corrections, at most MOST_REVISIONS for each caption      |
+|                                       |        | corrections, at most MAX_REVISIONS for each caption       |
 | undertext:status:SOURCE               | string | one message                                               |
 | undertext:remark:SOURCE               | string | expires                                                   |
 | undertext:audio:SOURCE                | zset   | AUDIO_KEPT_S of a station; expires                        |

@@ -11,8 +11,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from api.archive.merging import CaptionPage, Kept, Period, merge
-from api.archive.store import Archive, ArchiveError, Copied, Found, Wanted
+from api.archive.merging import CaptionPage, CaptionsById, Period, merge
+from api.archive.store import Archive, ArchiveError, Copied, Match, Search
 from api.threadpool import run_in_thread
 from wire.bus import RedisError
 from wire.captions import CaptionLog
@@ -67,7 +67,7 @@ class Archivist:
         """Stop after the current step."""
         self._closing.set()
 
-    def search(self, wanted: Wanted) -> list[Found]:
+    def search(self, wanted: Search) -> list[Match]:
         """Search the archive.
 
         Raises:
@@ -87,8 +87,8 @@ class Archivist:
             if self._archive is not None:
                 fresh = read_uncopied(self._captions, source, self._copied.get(source, Copied()), event)
                 # Captions that the log has withdrawn from the archive's make room for others.
-                wanted = replace(period, limit=period.limit + len(fresh))
-                return merge(run_in_thread(partial(self._archive.said, source, wanted)), fresh, period, event)
+                extended = replace(period, limit=period.limit + len(fresh))
+                return merge(run_in_thread(partial(self._archive.captions, source, extended)), fresh, period, event)
         return merge({}, read_uncopied(self._captions, source, Copied(), event), period, event)
 
     def revise(self, source: str, id: int, start_s: float | None, change: Callable[[Caption], Caption]) -> Caption:
@@ -177,24 +177,24 @@ class Archivist:
             self._closing.wait(pause_s)
 
 
-def read_uncopied(captions: CaptionLog, source: str, known: Copied, event: int) -> Kept:
+def read_uncopied(captions: CaptionLog, source: str, copied: Copied, event: int) -> CaptionsById:
     """The captions in the log after what is copied, up to `event`, each in its newest revision."""
-    found: Kept = {}
-    while known.event != event:
-        life, page = read_next(captions, source, known, event)
+    uncopied: CaptionsById = {}
+    while copied.event != event:
+        life, page = read_next(captions, source, copied, event)
         if not page:
             break
-        found |= {(life, caption.id): caption for caption in page}
-        known = Copied(life, page[-1].event, page[-1].committed_s)
-    return found
+        uncopied |= {(life, caption.id): caption for caption in page}
+        copied = Copied(life, page[-1].event, page[-1].committed_s)
+    return uncopied
 
 
-def read_next(captions: CaptionLog, source: str, known: Copied, event: int) -> tuple[int, list[Caption]]:
+def read_next(captions: CaptionLog, source: str, copied: Copied, event: int) -> tuple[int, list[Caption]]:
     """The captions after what is copied, up to `event`, and their life: the next one if the log has started again."""
     if not event:
-        return known.life, []
-    life, found = known.life, captions.read(source, max(0, known.event - 1), _PAGE)
-    last = found.pop(0) if found and found[0].event == known.event else None
-    if event < known.event or (last and last.committed_s != known.committed_s):
-        life, found = known.life + 1, captions.read(source, 0, _PAGE)
-    return life, [caption for caption in found if caption.event <= event]
+        return copied.life, []
+    life, page = copied.life, captions.read(source, max(0, copied.event - 1), _PAGE)
+    last = page.pop(0) if page and page[0].event == copied.event else None
+    if event < copied.event or (last and last.committed_s != copied.committed_s):
+        life, page = copied.life + 1, captions.read(source, 0, _PAGE)
+    return life, [caption for caption in page if caption.event <= event]

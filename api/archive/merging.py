@@ -13,7 +13,7 @@ from wire.messages import Caption, Content
 LIMIT = 20_000
 
 #: Captions by the life of their source, and their id.
-Kept = dict[tuple[int, int], Caption]
+CaptionsById = dict[tuple[int, int], Caption]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class CaptionPage:
     event: int
 
 
-def merge(kept: Kept, fresh: Kept, period: Period, event: int) -> CaptionPage:
+def merge(kept: CaptionsById, fresh: CaptionsById, period: Period, event: int) -> CaptionPage:
     """The final captions and the gaps of a period, each once.
 
     Args:

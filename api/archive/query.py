@@ -15,7 +15,7 @@ from wire.errors import BadRequest
 from wire.languages import UNSPACED
 
 #: Longest query, in characters, and most words and phrases in it: each costs a look-up.
-LIMIT, MOST = 300, 20
+LIMIT, MAX_TERMS = 300, 20
 
 _TERM = re.compile(r'(?P<minus>-?)(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))\*?')
 
@@ -54,10 +54,10 @@ def expression(query: str) -> str:
         operator = ""
     if not wanted:
         raise BadRequest("there is no word to search for", "q")
-    if len(wanted) + len(unwanted) > MOST:
-        raise BadRequest(f"q has more than {MOST} words", "q")
-    found = " AND ".join(f"({phrase})" for phrase in wanted)
-    return f"({found}) NOT ({' OR '.join(unwanted)})" if unwanted else found
+    if len(wanted) + len(unwanted) > MAX_TERMS:
+        raise BadRequest(f"q has more than {MAX_TERMS} words", "q")
+    joined = " AND ".join(f"({phrase})" for phrase in wanted)
+    return f"({joined}) NOT ({' OR '.join(unwanted)})" if unwanted else joined
 
 
 def marks(text: str, marked: str, begin: str, end: str) -> list[tuple[int, int]]:
@@ -66,13 +66,13 @@ def marks(text: str, marked: str, begin: str, end: str) -> list[tuple[int, int]]
     Args:
         marked: the `spaced` text and the next caption's, with `begin` and `end` around each match.
     """
-    found: list[tuple[int, int]] = []
-    place = opened = 0
+    matches: list[tuple[int, int]] = []
+    position = opened = 0
     for character in marked:
         if character == begin:
-            opened = place
-        elif character == end and opened < place:
-            found.append((opened, place))
-        elif place < len(text) and character == text[place]:  # else a space from `spaced`, or beyond the text
-            place += 1
-    return found
+            opened = position
+        elif character == end and opened < position:
+            matches.append((opened, position))
+        elif position < len(text) and character == text[position]:  # else a space from `spaced`, or beyond the text
+            position += 1
+    return matches

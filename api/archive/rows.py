@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from api.archive.merging import Kept, Period
+from api.archive.merging import CaptionsById, Period
 from wire.errors import UnknownSource
 from wire.messages import Caption, Content, Word
 
@@ -49,7 +49,7 @@ NEAR_S = 60.0
 SAME_S = 0.001
 
 
-def captions_in(db: sqlite3.Connection, source: str, period: Period) -> Kept:
+def captions_in(db: sqlite3.Connection, source: str, period: Period) -> CaptionsById:
     """The captions of a station in a period, and their nearest neighbours."""
     begin = (source, period.from_s, period.first)
     rows = db.execute(_BEFORE, begin).fetchall()
@@ -67,10 +67,10 @@ def by_id(db: sqlite3.Connection, source: str, id: int, start_s: float | None) -
         UnknownSource: there is none.
     """
     rows = db.execute(_BY_ID, (source, min(id, _MAX_ROW))).fetchall()
-    found = {row["life"]: _caption(row) for row in rows if start_s is None or abs(row["start_s"] - start_s) < SAME_S}
-    if not found:
+    captions = {row["life"]: _caption(row) for row in rows if start_s is None or abs(row["start_s"] - start_s) < SAME_S}
+    if not captions:
         raise UnknownSource(f"{source} has no caption {id}" + (f" that begins at {start_s}" if rows else ""))
-    return found
+    return captions
 
 
 def text_of(db: sqlite3.Connection, source: str, life: int, id: int) -> str:
@@ -86,8 +86,8 @@ def neighbours(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[str, str]:
     source, life, said_s = row["source"], row["life"], row["said_s"]
 
     def text_in_other_life(sql: str, from_s: float, to_s: float) -> str:
-        found = db.execute(sql, (source, life, from_s, to_s)).fetchone()
-        return found["text"] if found else ""
+        neighbour = db.execute(sql, (source, life, from_s, to_s)).fetchone()
+        return neighbour["text"] if neighbour else ""
 
     before = text_of(db, source, life, row["id"] - 1) or text_in_other_life(_LAST, said_s - NEAR_S, said_s)
     after = text_of(db, source, life, row["id"] + 1) or text_in_other_life(_FIRST, said_s, said_s + NEAR_S)

@@ -11,7 +11,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from api.archive.merging import Kept, Period
+from api.archive.merging import CaptionsById, Period
 from api.archive.query import marks
 from api.archive.rows import captions_in, neighbours
 from api.archive.schema import prepare
@@ -19,7 +19,7 @@ from api.archive.writing import write, write_revision
 from wire.messages import Caption, Kind
 
 #: Time limit of a search, in seconds.
-PATIENCE_S = 5.0
+SEARCH_TIMEOUT_S = 5.0
 
 #: Markers around a match. No caption contains them.
 _BEGIN, _END = "\x02", "\x03"
@@ -39,7 +39,7 @@ class Copied:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Search:
     """A search, newest first.
 
     Attributes:
@@ -60,7 +60,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Match:
     """A match, with the texts before and after it."""
 
     row: int
@@ -113,8 +113,8 @@ class Archive:
         """
         with self._writer as db:
             db.execute("BEGIN IMMEDIATE")
-            found = db.execute("SELECT life, event, committed_s FROM copied WHERE source = ?", (source,)).fetchone()
-            if (Copied(*found) if found else None) != before:
+            row = db.execute("SELECT life, event, committed_s FROM copied WHERE source = ?", (source,)).fetchone()
+            if (Copied(*row) if row else None) != before:
                 return False
             for caption in captions:
                 if caption.final:
@@ -152,24 +152,24 @@ class Archive:
         with self._writer as db:
             return db.execute("DELETE FROM captions WHERE said_s < ?", (before_s,)).rowcount
 
-    def search(self, wanted: Wanted) -> list[Found]:
+    def search(self, wanted: Search) -> list[Match]:
         """Matching captions, newest first.
 
         Raises:
             ArchiveError: the search took too long.
         """
         sql, values = _select(wanted)
-        until_s = time.monotonic() + PATIENCE_S
+        until_s = time.monotonic() + SEARCH_TIMEOUT_S
         with closing(self._connect()) as db:
             db.set_progress_handler(lambda: time.monotonic() > until_s, 10_000)
             try:
                 return [_match(db, row) for row in db.execute(sql, values).fetchall()]
             except sqlite3.OperationalError as error:
                 raise ArchiveError(
-                    f"no result within {PATIENCE_S:g} s ({error}): name a source, a language or a time"
+                    f"no result within {SEARCH_TIMEOUT_S:g} s ({error}): name a source, a language or a time"
                 ) from error
 
-    def said(self, source: str, period: Period) -> Kept:
+    def captions(self, source: str, period: Period) -> CaptionsById:
         """The captions of a station in a period, and their neighbours.
 
         Raises:
@@ -198,7 +198,7 @@ class Archive:
         return db
 
 
-def _select(wanted: Wanted) -> tuple[str, list[Any]]:
+def _select(wanted: Search) -> tuple[str, list[Any]]:
     where = "".join(f' AND place : "{place}"' for place in (wanted.source, wanted.language) if place)
     conditions: dict[str, Any] = {
         "words MATCH ?": f"said : ({wanted.expression}){where}",
@@ -209,19 +209,19 @@ def _select(wanted: Wanted) -> tuple[str, list[Any]]:
         "source = ?": wanted.source,  # and "p1-sv" like "p1" in Swedish
         "source GLOB ?": None if wanted.source or wanted.uploads else f"{Kind.STATION}/*",
     }
-    given = {condition: value for condition, value in conditions.items() if value is not None}
+    used = {condition: value for condition, value in conditions.items() if value is not None}
     # The index comes first, from its highest row: so only the rows that are returned are read.
     sql = (
         f"SELECT * FROM (SELECT captions.*, highlight(words, 0, '{_BEGIN}', '{_END}') AS marked "
-        f"FROM words CROSS JOIN captions ON row = words.rowid WHERE {' AND '.join(given)} "
+        f"FROM words CROSS JOIN captions ON row = words.rowid WHERE {' AND '.join(used)} "
         f"ORDER BY words.rowid DESC) WHERE instr(marked, '{_BEGIN}') <= own LIMIT ?"
     )
-    return sql, [*given.values(), wanted.limit]
+    return sql, [*used.values(), wanted.limit]
 
 
-def _match(db: sqlite3.Connection, row: sqlite3.Row) -> Found:
+def _match(db: sqlite3.Connection, row: sqlite3.Row) -> Match:
     before, after = neighbours(db, row)
-    return Found(
+    return Match(
         row=row["row"],
         source=row["source"],
         id=row["id"],

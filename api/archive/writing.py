@@ -55,12 +55,12 @@ def write_revision(
     db: sqlite3.Connection, source: str, id: int, start_s: float | None, change: Callable[[Caption], Caption]
 ) -> Caption:
     """Write what `change` makes of a caption, as its next revision; see `Archive.revise`."""
-    found = by_id(db, source, id, start_s)
-    if len(found) > 1 and start_s is None:
-        raise BadRequest(f"{source} has {len(found)} captions {id}: give start_s as well, as you read it", "start_s")
-    life = max(found)  # of two lives with the same caption, readers see the later one
-    changed = change(found[life])
-    if changed is found[life]:
+    captions = by_id(db, source, id, start_s)
+    if len(captions) > 1 and start_s is None:
+        raise BadRequest(f"{source} has {len(captions)} captions {id}: give start_s as well, as you read it", "start_s")
+    life = max(captions)  # of two lives with the same caption, readers see the later one
+    changed = change(captions[life])
+    if changed is captions[life]:
         return changed
     caption = replace(changed, revision=changed.revision + 1, committed_s=time.time())
     write(db, life, caption)

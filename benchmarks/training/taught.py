@@ -19,7 +19,7 @@ from tqdm import tqdm
 from transformers import WhisperForConditionalGeneration, WhisperTokenizer
 
 from demo.bulletins import LANGUAGES
-from demo.corpus import Corpus, hasty
+from demo.corpus import Corpus, with_short_pauses
 from demo.make_model import WEIGHTS
 from demo.pool import Bulletin, Pool
 from trainer.examples import Example
@@ -51,7 +51,7 @@ class TaughtCorpus(Corpus):
         if not example.speech:
             return example
         rng = random.Random(f"taught-{self._seed}-{index}")
-        bulletin = hasty(self._pool.bulletin(window.bulletin), window.pause_s)
+        bulletin = with_short_pauses(self._pool.bulletin(window.bulletin), window.pause_s)
         before = [
             text
             for text, end_s in zip(bulletin.texts, bulletin.ends_s, strict=True)

@@ -5,7 +5,7 @@ const TOKEN = 'undertext-token';
 export class ApiError extends Error {
   /**
    * @param {number} status HTTP status; 0 if there was no response
-   * @param {string} field name of the invalid field; empty if the error is about no single field
+   * @param {string} field name of the invalid field; empty if the error does not concern a single field
    */
   constructor(status, detail, field = '') {
     super(detail);

@@ -15,8 +15,8 @@ export function pieces(text, words) {
     else if (piece) result.push({ text: piece, doubtful });
   };
   let at = 0;
-  for (const { text: written, confidence } of words) {
-    const word = written.trim(); // in languages without spaces between words, a written space belongs to its word
+  for (const { text: spelling, confidence } of words) {
+    const word = spelling.trim(); // in languages without spaces between words, a space belongs to the word after it
     const start = text.indexOf(word, at);
     if (start < 0 || text.slice(at, start).trim()) return [{ text, doubtful: false }];
     add(text.slice(at, start), false);

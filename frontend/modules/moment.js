@@ -43,10 +43,10 @@ export const isReached = (line, seconds) => line.start_s >= seconds - EXACT_S;
  * @param {object[]} lines in order; may also be captions of the API
  */
 export function lineAt(lines, seconds) {
-  const said = lines.filter(({ text }) => text);
+  const spoken = lines.filter(({ text }) => text);
   const isNear = (line) => line && line.end_s > seconds - NEAR_S && line.start_s < seconds + NEAR_S;
-  const last = said.findLastIndex(({ start_s: start }) => start <= seconds + EXACT_S);
-  return [said[last], said[last + 1]].find(isNear) ?? null;
+  const last = spoken.findLastIndex(({ start_s: start }) => start <= seconds + EXACT_S);
+  return [spoken[last], spoken[last + 1]].find(isNear) ?? null;
 }
 
 function decode(part) {

@@ -34,7 +34,7 @@ export class Recorder {
       const worklet = new AudioWorkletNode(this.#context, 'pcm', { numberOfOutputs: 0 });
       worklet.port.onmessage = ({ data }) => this.onframe(data.pcm, data.level);
       this.#context.createMediaStreamSource(this.#stream).connect(worklet);
-      await started(this.#context.resume());
+      await withTimeout(this.#context.resume());
     } catch (error) {
       this.stop();
       throw error;
@@ -72,13 +72,13 @@ export class Recorder {
 }
 
 /** Without an audio output device, Firefox does not start an AudioContext, even for recording, and waits forever. */
-async function started(sound) {
+async function withTimeout(promise) {
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(reject, START_TIMEOUT_MS, new DOMException('', 'TimeoutError'));
   });
   try {
-    await Promise.race([sound, late]);
+    await Promise.race([promise, late]);
   } finally {
     clearTimeout(timer);
   }

@@ -99,9 +99,9 @@ class ReplayPlayer extends HTMLElement {
     this.stop();
     if (hasCaughtUp) return;
     try {
-      const answer = await fetch(src);
-      if (answer.status === 404) notify('This audio is no longer available.');
-      else notify(answer.ok ? 'This browser cannot play this audio.' : toApiError(answer.status, await answer.text()).message);
+      const response = await fetch(src);
+      if (response.status === 404) notify('This audio is no longer available.');
+      else notify(response.ok ? 'This browser cannot play this audio.' : toApiError(response.status, await response.text()).message);
     } catch {
       notify('The server is not responding. Is it still running?');
     }

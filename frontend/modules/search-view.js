@@ -141,10 +141,10 @@ function resultCount(count, areMore, isWhole) {
 
 /** A list item for one result, with the text around it. */
 function item(result) {
-  const { source, name, said_s: said, start_s: start, language, text, marks, before, after } = result;
+  const { source, name, said_s: saidS, start_s: start, language, text, marks, before, after } = result;
   const isStation = source.startsWith('stations/');
-  const link = make('a', { href: momentAddress(source, start), textContent: `${name}, ${isStation ? when(said) : `at ${clock(start)}`}` });
-  const facts = [isStation ? '' : `captioned ${when(said)}`, language ? languageName(language) : ''].filter(Boolean);
+  const link = make('a', { href: momentAddress(source, start), textContent: `${name}, ${isStation ? when(saidS) : `at ${clock(start)}`}` });
+  const facts = [isStation ? '' : `captioned ${when(saidS)}`, language ? languageName(language) : ''].filter(Boolean);
   const parts = highlight(text, marks).map(([part, isMarked]) => (isMarked ? make('mark', { textContent: part }) : part));
   return make('li', {},
     make('p.facts', {}, link, ...facts.map((each) => ` · ${each}`)),

@@ -12,7 +12,7 @@ const MAX_CAPTIONS = 6;
 class WallView extends HTMLElement {
   #cards = new Map(); // by station
   #poller;
-  #seen = new IntersectionObserver((entries) => {
+  #observer = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) target.listening = isIntersecting;
   });
 
@@ -28,7 +28,7 @@ class WallView extends HTMLElement {
 
   disconnectedCallback() {
     this.#poller.stop();
-    this.#seen.disconnect();
+    this.#observer.disconnect();
     for (const card of this.#cards.values()) card.listening = false;
   }
 
@@ -37,7 +37,7 @@ class WallView extends HTMLElement {
     const onAir = byName.filter(({ status }) => status.state === 'running');
     for (const [id, card] of this.#cards) {
       if (onAir.some((station) => station.id === id)) continue;
-      this.#seen.unobserve(card);
+      this.#observer.unobserve(card);
       card.listening = false;
       card.remove();
       this.#cards.delete(id);
@@ -55,7 +55,7 @@ class WallView extends HTMLElement {
   #add(station) {
     const card = new StationCard(station.urls);
     this.#cards.set(station.id, card);
-    this.#seen.observe(card); // only visible cards are connected
+    this.#observer.observe(card); // only visible cards are connected
     return card;
   }
 }

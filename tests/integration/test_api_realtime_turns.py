@@ -131,7 +131,7 @@ def test_missing_captions_are_reported(redis_url: str, free_port: Callable[[], i
         item = next_of(connection, COMMITTED).item_id
         failed = next_of(connection, FAILED)
         assert failed.item_id == item
-        assert failed.error.message.startswith("It is captioned in part; see /microphones/")
+        assert failed.error.message.startswith("Only a part of the turn is captioned; see /microphones/")
 
 
 @pytest.mark.parametrize("detects", [False, True])

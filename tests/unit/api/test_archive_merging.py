@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from api.archive.merging import CaptionPage, Kept, Period, merge
+from api.archive.merging import CaptionPage, CaptionsById, Period, merge
 from wire.messages import Caption, Content
 
 
@@ -19,7 +19,7 @@ def gap(id: int) -> Caption:
     return dataclasses.replace(caption(id, ""), content=Content.GAP, reason="away")
 
 
-def of(*captions: Caption, life: int = 1) -> Kept:
+def of(*captions: Caption, life: int = 1) -> CaptionsById:
     return {(life, each.id): each for each in captions}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.archive.query import LIMIT, MOST, expression, marks, spaced
+from api.archive.query import LIMIT, MAX_TERMS, expression, marks, spaced
 from wire.errors import BadRequest
 
 
@@ -42,7 +42,7 @@ def test_query_that_is_too_long_is_rejected() -> None:
     with pytest.raises(BadRequest, match="longer than"):
         expression("a" * (LIMIT + 1))
     with pytest.raises(BadRequest, match="more than"):
-        expression("a " * (MOST + 1))
+        expression("a " * (MAX_TERMS + 1))
 
 
 def test_marks_are_offsets_in_the_text() -> None:

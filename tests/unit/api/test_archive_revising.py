@@ -13,7 +13,7 @@ import pytest
 
 from api.archive.merging import Period
 from api.archive.query import expression
-from api.archive.store import Archive, Copied, Wanted
+from api.archive.store import Archive, Copied, Search
 from api.corrected_words import corrected
 from wire.errors import BadRequest, UnknownSource
 from wire.messages import Caption, Word
@@ -45,12 +45,12 @@ def become(text: str) -> Callable[[Caption], Caption]:
 
 
 def texts(archive: Archive, limit: int = 99) -> list[str]:
-    said = archive.said(SOURCE, Period(limit=limit)).values()
+    said = archive.captions(SOURCE, Period(limit=limit)).values()
     return [each.text for each in sorted(said, key=lambda each: each.start_s)]
 
 
 def found(archive: Archive, query: str) -> list[tuple[str, str, str]]:
-    hits = archive.search(Wanted(expression(query)))
+    hits = archive.search(Search(expression(query)))
     return [(each.before, each.text, each.after) for each in hits]
 
 
@@ -59,7 +59,7 @@ def test_corrected_caption_is_read_and_found_with_its_word_times(archive: Archiv
     now = archive.revise(SOURCE, 2, 1010.0, become("Vädret i Skåne."))
     assert (now.text, now.revision, now.corrected) == ("Vädret i Skåne.", 1, True)
     assert [(word.text, word.start_s, word.confidence) for word in now.words][2] == ("Skåne.", 1012.0, None)
-    read = archive.said(SOURCE, Period())[1, 2]
+    read = archive.captions(SOURCE, Period())[1, 2]
     assert (read.text, read.revision, read.corrected, read.words) == (now.text, 1, True, now.words)
     assert found(archive, "skåne") == [("Det blåser.", "Vädret i Skåne.", "Tack.")]
     assert found(archive, "väderet") == []
@@ -69,7 +69,7 @@ def test_corrected_caption_is_read_and_found_with_its_word_times(archive: Archiv
 def test_change_that_returns_its_argument_writes_nothing(archive: Archive) -> None:
     keep(archive, caption(1, "Tack."))
     assert archive.revise(SOURCE, 1, None, lambda caption: caption).revision == 0
-    assert archive.said(SOURCE, Period())[1, 1].revision == 0
+    assert archive.captions(SOURCE, Period())[1, 1].revision == 0
 
 
 def test_withdrawn_caption_is_neither_read_nor_found_and_can_be_restored(archive: Archive) -> None:

@@ -13,7 +13,7 @@ import pytest
 from api.archive import schema, store
 from api.archive.merging import Period
 from api.archive.query import expression
-from api.archive.store import Archive, ArchiveError, Copied, Found, Wanted
+from api.archive.store import Archive, ArchiveError, Copied, Match, Search
 from wire.messages import Caption, Content, Word
 
 
@@ -37,8 +37,8 @@ def keep(archive: Archive, *captions: Caption, life: int = 1) -> None:
     assert archive.add(source, captions, Copied(life, (before.event if before else 0) + len(captions)), before)
 
 
-def found(archive: Archive, query: str, **wanted: object) -> list[Found]:
-    return archive.search(Wanted(expression(query), **wanted))  # type: ignore[arg-type]
+def found(archive: Archive, query: str, **wanted: object) -> list[Match]:
+    return archive.search(Search(expression(query), **wanted))  # type: ignore[arg-type]
 
 
 def ids(archive: Archive, query: str, **wanted: object) -> list[tuple[str, int]]:
@@ -92,7 +92,7 @@ def test_corrected_captions_are_marked(archive: Archive) -> None:
     heard = caption(1, "storm")
     keep(archive, heard, caption(2, "regn"))
     keep(archive, replace(heard, text="stormen", corrected=True))
-    said = archive.said("stations/p1", Period()).values()
+    said = archive.captions("stations/p1", Period()).values()
     assert [(each.text, each.corrected) for each in said] == [("stormen", True), ("regn", False)]
 
 
@@ -146,7 +146,7 @@ def test_archive_survives_a_restart(archive: Archive, tmp_path: Path) -> None:
 
 
 def read(archive: Archive, from_s: float, to_s: float, **period: int) -> list[int]:
-    return sorted(id for _, id in archive.said("stations/p1", Period(from_s, to_s, **period)))
+    return sorted(id for _, id in archive.captions("stations/p1", Period(from_s, to_s, **period)))
 
 
 def test_period_is_read_in_order_with_its_neighbours(archive: Archive) -> None:
@@ -164,16 +164,16 @@ def test_period_has_words_and_gaps_which_search_does_not_find(archive: Archive) 
     spoken = Caption("stations/p1", 1, 0, words[0].start_s, words[1].end_s, "Storm nu", True, "sv", words, model="m@1")
     gap = Caption("stations/p1", 2, 0, spoken.end_s, spoken.end_s + 9, "", True, content=Content.GAP, reason="away")
     keep(archive, spoken, gap, caption(3, "storm igen", start_s=gap.end_s))
-    assert list(archive.said("stations/p1", Period()).values())[:2] == [spoken, gap]
+    assert list(archive.captions("stations/p1", Period()).values())[:2] == [spoken, gap]
     assert [(each.id, each.before) for each in found(archive, "storm")] == [(3, ""), (1, "")]
 
 
 def test_captions_committed_again_after_data_loss_are_stored_once(archive: Archive) -> None:
     keep(archive, caption(1, "storm"), caption(2, "orkan"))
     keep(archive, caption(1, "storm"), caption(2, "lugnt", start_s=1011.0), life=2)
-    assert list(archive.said("stations/p1", Period())) == [(2, 1), (1, 2), (2, 2)]
+    assert list(archive.captions("stations/p1", Period())) == [(2, 1), (1, 2), (2, 2)]
     keep(archive, caption(2, "orkan"), life=3)
-    assert list(archive.said("stations/p1", Period(1010.5))) == [(3, 2), (2, 1), (2, 2)], "two before it, each once"
+    assert list(archive.captions("stations/p1", Period(1010.5))) == [(3, 2), (2, 1), (2, 2)], "two before it, each once"
     assert [each.text for each in found(archive, "storm OR orkan OR lugnt")] == ["lugnt", "orkan", "storm"]
 
 
@@ -182,13 +182,13 @@ def test_correction_survives_data_loss_in_redis(archive: Archive) -> None:
     keep(archive, replace(caption(1, "lugnt"), revision=1, corrected=True))
     keep(archive, caption(1, "storm"), caption(2, "regn"), life=2)
     assert ids(archive, "storm") == []
-    assert [(each.text, each.corrected) for each in archive.said("stations/p1", Period()).values()] == [
+    assert [(each.text, each.corrected) for each in archive.captions("stations/p1", Period()).values()] == [
         ("lugnt", True),
         ("regn", False),
     ]
     keep(archive, replace(caption(1, "vindstilla"), revision=1, corrected=True), life=2)
     keep(archive, caption(2, ""), life=3)  # withdrawn; the log has nothing else
-    assert [each.text for each in archive.said("stations/p1", Period()).values()] == ["vindstilla"]
+    assert [each.text for each in archive.captions("stations/p1", Period()).values()] == ["vindstilla"]
 
 
 def test_repeated_caption_is_looked_up_by_time(archive: Archive, tmp_path: Path) -> None:
@@ -219,14 +219,14 @@ def test_file_of_an_earlier_version_is_migrated(tmp_path: Path) -> None:
     again = Archive(path)
     assert [each.row for each in found(again, "storm")] == [2], "it was kept twice"
     keep(again, caption(2, "storm"), life=2)
-    said = list(again.said("stations/p1", Period()).values())
+    said = list(again.captions("stations/p1", Period()).values())
     assert [(each.text, each.corrected) for each in said] == [("storm", False), ("storm", False)]
     again.close()
 
 
 def test_slow_search_times_out(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     keep(archive, *(caption(id, "storm") for id in range(1, 3000)))
-    monkeypatch.setattr(store, "PATIENCE_S", -1.0)
+    monkeypatch.setattr(store, "SEARCH_TIMEOUT_S", -1.0)
     with pytest.raises(ArchiveError, match="name a source"):
         found(archive, "storm", to_s=1.0)
 

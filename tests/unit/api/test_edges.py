@@ -125,6 +125,8 @@ class TestHosts:
         with pytest.raises(Problem) as refused:
             access.check_host(Settings(), request("GET", Host=host))
         assert refused.value.status == 421
+        assert host in refused.value.detail
+        assert "ALLOWED_HOSTS" in refused.value.detail
 
     @pytest.mark.parametrize(
         ("host", "fits"),

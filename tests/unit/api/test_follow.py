@@ -60,19 +60,23 @@ class Script:
         return item
 
 
-def follow(log: FakeLog, *items: Any, after: int = 0, over: bool = False, source: str = SOURCE) -> list[dict[str, Any]]:
+def follow(
+    log: FakeLog, *items: Any, after: int = 0, aborted: bool = False, source: str = SOURCE
+) -> list[dict[str, Any]]:
     return [
-        m for m in follow_with_status([Status(source)], log, *items, after=after, over=over) if m["type"] != "status"
+        m
+        for m in follow_with_status([Status(source)], log, *items, after=after, aborted=aborted)
+        if m["type"] != "status"
     ]
 
 
 def follow_with_status(
-    known: list[Status], log: FakeLog, *items: Any, after: int = 0, over: bool = False
+    known: list[Status], log: FakeLog, *items: Any, after: int = 0, aborted: bool = False
 ) -> list[dict[str, Any]]:
     """All messages, while the source's status runs through `known` and stays at the last."""
     source, statuses = known[0].source, chain(known, repeat(known[-1]))
     status = partial(next, statuses)
-    messages = Follower(log, Script(log, *items), source, after, status=status, over=over).messages()
+    messages = Follower(log, Script(log, *items), source, after, status=status, aborted=aborted).messages()
     return [json.loads(message.text) for message in messages if message]
 
 
@@ -144,7 +148,7 @@ def test_live_end_is_the_last_message() -> None:
 
 
 def test_failed_job_ends_after_its_captions() -> None:
-    assert types(follow(FakeLog(3), over=True)) == ["end"]
+    assert types(follow(FakeLog(3), aborted=True)) == ["end"]
 
 
 def now(**fields: Any) -> Live:

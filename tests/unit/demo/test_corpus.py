@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from demo import noise, pool
-from demo.corpus import LONGEST_S, TOLERANCE_S, Corpus, Window, hasty, words_inside
+from demo.corpus import LONGEST_S, TOLERANCE_S, Corpus, Window, with_short_pauses, words_inside
 from demo.pool import Bulletin, Pool
 from demo.voices import SAMPLE_RATE
 
@@ -151,7 +151,7 @@ def test_faster_audio_is_shorter_and_higher() -> None:
 
 def test_hasty_bulletin_has_every_word_and_short_pauses(folder: Path) -> None:
     read = Pool(folder, seed=1).bulletin(0)
-    fast = hasty(read, 0.1)
+    fast = with_short_pauses(read, 0.1)
     assert fast.texts == read.texts
     np.testing.assert_allclose(fast.ends_s - fast.starts_s, read.ends_s - read.starts_s)
     firsts = np.array(read.sentence_first[1:])
@@ -167,7 +167,7 @@ def test_hasty_bulletin_has_every_word_and_short_pauses(folder: Path) -> None:
             for d in range(-len(firsts) - 2, len(firsts) + 3)
         )
         assert best > 0.999
-    assert hasty(read, None) is read
+    assert with_short_pauses(read, None) is read
 
 
 def test_gap_is_before_between_or_after_the_words(corpus: Corpus) -> None:

@@ -10,7 +10,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.frames import Coded, Frames
+from ingest.frames import EncodedFrame, Frames
 
 #: Sample rates by their index in ADTS.
 RATES_HZ = {3: 48_000, 4: 44_100, 7: 22_050}
@@ -29,7 +29,7 @@ def mp3(duration_s: float, rate_hz: int = 44_100) -> bytes:
     return file.getvalue()
 
 
-def frames(data: bytes, format: str, n_bytes: int = 1 << 20) -> list[Coded]:
+def frames(data: bytes, format: str, n_bytes: int = 1 << 20) -> list[EncodedFrame]:
     """The frames of data that is fed in pieces of this size."""
     stream = Frames(format)
     pieces = (data[at : at + n_bytes] for at in range(0, len(data), n_bytes))

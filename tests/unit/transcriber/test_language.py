@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcriber.language import DOUBT, LEAD, MOST_CANDIDATES, WHOLE_VOTE_S, Votes, candidates
+from transcriber.language import DOUBT, LEAD, MAX_CANDIDATES, WHOLE_VOTE_S, Votes, candidates
 
 SV, EN = {"sv": 0.95, "en": 0.05}, {"sv": 0.05, "en": 0.95}
 
@@ -140,6 +140,6 @@ def test_doubtful_language_has_several_candidates(probabilities: dict[str, float
 @given(st.dictionaries(st.sampled_from(["sv", "en", "da", "no", "fi"]), st.floats(0.0, 1.0), min_size=1))
 def test_candidates_are_the_likeliest(probabilities: dict[str, float]) -> None:
     found = candidates(probabilities)
-    assert 1 <= len(found) <= MOST_CANDIDATES
+    assert 1 <= len(found) <= MAX_CANDIDATES
     assert probabilities[found[0]] == max(probabilities.values())
     assert all(probabilities[language] >= DOUBT for language in found[1:])
