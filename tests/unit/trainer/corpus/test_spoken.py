@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from trainer.corpus.sources.spoken import spoken
@@ -25,13 +27,32 @@ from trainer.corpus.sources.spoken import spoken
         ("JOHN [on phone]: He left.", "He left."),
         ("MARIE : Bonjour", "Bonjour"),
         ("（笑）そうですね", "そうですね"),
+        ("[JOHN]: Hello", "Hello"),
+        ("(JOHN): Hello", "Hello"),
+        ("FRAU MEIßNER: Guten Tag", "Guten Tag"),
+        ("NARRATOR：你好", "你好"),
+        ("[music [loud]] Hello", "Hello"),
+        ("((laughs)) Hello", "Hello"),
+        ("Thank you. [applause].", "Thank you."),
+        ("Hello, [name], how are you?", "Hello, how are you?"),
+        ("[...] and then (...)", "and then"),
+        ("Great (!).", "Great."),
+        ("* Beifall * Danke.", "Danke."),
+        ("♪\nAnd now the news.", "And now the news."),
+        ("🎵 La la 🎵 And now the news.", "And now the news."),
+        ("【音楽】こんにちは", "こんにちは"),
+        ("〔音乐〕你好", "你好"),
+        ("كيف حالك؟ (ضحك) نعم", "كيف حالك؟ نعم"),
+        ("\u202b- שלום\n\u202b- [צחוק] מה נשמע?", "שלום מה נשמע?"),
     ],
 )
 def test_sounds_songs_and_speaker_labels_are_removed(cue: str, words: str) -> None:
     assert spoken(cue) == words
 
 
-@pytest.mark.parametrize("cue", ["[music]", "♪ La\nla ♪", "- [laughs]", "# La la #", "NARRATOR:", "♪♪\n(laughs)", ">>"])
+@pytest.mark.parametrize(
+    "cue", ["[music]", "♪ La\nla ♪", "- [laughs]", "# La la #", "NARRATOR:", "♪♪\n(laughs)", ">>", "* Musik *"]
+)
 def test_a_cue_of_nothing_else_has_no_words(cue: str) -> None:
     assert spoken(cue) == ""
 
@@ -53,7 +74,22 @@ def test_a_cue_of_nothing_else_has_no_words(cue: str) -> None:
         "#MeToo är viktigt",
         "...",
         "東京（とうきょう）は",
+        "-5 °C i Kiruna",
+        "(555) 123-4567",
+        "# 1 in the charts",
+        "U.S.: The president spoke.",
+        "COVID-19: What you need to know",
+        "CO2: the facts",
+        "I SAID:\nWE LOST",
+        "He *really* means it, f***",
+        "5 * 3 * 2 = 30",
     ],
 )
 def test_other_words_are_kept(cue: str) -> None:
-    assert spoken(cue) == cue
+    assert spoken(cue) == " ".join(cue.splitlines())
+
+
+def test_time_grows_with_the_length_of_a_cue_only() -> None:
+    begin_s = time.process_time()
+    spoken("# " * 26 + "#x")
+    assert time.process_time() - begin_s < 1
