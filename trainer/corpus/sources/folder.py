@@ -205,7 +205,7 @@ def _of_cues(whole: Candidate, cues: list[Cue], max_s: float, only: bool) -> Ite
     """Yield the clips cut between cues; with `only`, refuse those that a person has not corrected."""
     if not any(cue.text or cue.sound for cue in cues):
         yield whole
-    yield from (_without_words(whole, cue) for cue in cues if cue.sound)
+    ids: set[str] = set()
     previous = ""
     if whole.language:  # the user knows better than the model that detected it
         cues = [replace(cue, language=whole.language) for cue in cues]
@@ -213,9 +213,10 @@ def _of_cues(whole: Candidate, cues: list[Cue], max_s: float, only: bool) -> Ite
         start_s, end_s = clip[0].start_s, max(cue.end_s for cue in clip)
         text = " ".join(cue.text for cue in clip)
         refused = only and any(cue.writer != PERSON for cue in clip)
+        ids.add(id := _part_id(whole, start_s, end_s))
         yield replace(
             whole,
-            id=f"{whole.id}#{start_s:.3f}-{end_s:.3f}",
+            id=id,
             text=text,
             language=clip[0].language,
             previous=previous,
@@ -228,11 +229,14 @@ def _of_cues(whole: Candidate, cues: list[Cue], max_s: float, only: bool) -> Ite
             detail=text[:200] if refused else "",
         )
         previous = text
+    for cue in cues:
+        id = _part_id(whole, cue.start_s, cue.end_s)
+        if cue.sound and id not in ids:  # words that are shown at the same time as a sound have this id
+            yield replace(whole, id=id, refused=Reason.ONLY_SOUNDS, detail=cue.sound[:200])
 
 
-def _without_words(whole: Candidate, cue: Cue) -> Candidate:
-    id = f"{whole.id}#{cue.start_s:.3f}-{cue.end_s:.3f}"
-    return replace(whole, id=id, refused=Reason.ONLY_SOUNDS, detail=cue.sound[:200])
+def _part_id(whole: Candidate, start_s: float, end_s: float) -> str:
+    return f"{whole.id}#{start_s:.3f}-{end_s:.3f}"
 
 
 def _cut_corrected(cues: list[Cue], max_s: float) -> list[tuple[Cue, ...]]:
@@ -255,7 +259,7 @@ def _without_speech(path: Path, folder: Path, source: Source, max_s: float) -> I
     parts = math.ceil(length_s / max_s)
     for part in range(parts) if parts > 1 else ():
         start_s, end_s = part * length_s / parts, (part + 1) * length_s / parts
-        yield replace(whole, id=f"{whole.id}#{start_s:.3f}-{end_s:.3f}", start_s=start_s, end_s=end_s)
+        yield replace(whole, id=_part_id(whole, start_s, end_s), start_s=start_s, end_s=end_s)
     if parts <= 1:
         yield whole
 

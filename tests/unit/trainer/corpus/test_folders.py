@@ -146,6 +146,14 @@ def test_cues_without_spoken_words_are_dropped_with_a_reason(tmp_path: Path) -> 
     assert prepared.dropped == {Reason.ONLY_SOUNDS: 3}
 
 
+def test_words_shown_with_a_sound_at_the_same_time_are_kept(tmp_path: Path) -> None:
+    record(tmp_path / "f" / "talk.wav", 4)
+    cue = "00:00:01,000 --> 00:00:03,000"
+    (tmp_path / "f" / "talk.srt").write_text(f"1\n{cue}\n[dörr]\n\n2\n{cue}\nHej på dig\n", encoding="utf-8")
+    prepared = prepare(replace(plan_of(tmp_path / "out"), sources=(Source(str(tmp_path / "f"), language="sv"),)))
+    assert [clip.text for clip in prepared.corpus.clips] == ["Hej på dig"]
+
+
 def test_recordings_without_speech_are_cut_into_equal_parts(tmp_path: Path) -> None:
     record(tmp_path / "music" / "long.wav", 61)
     convert(record(tmp_path / "x.wav", 2), tmp_path / "music" / "short.m4a")
