@@ -6,13 +6,13 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 from trainer.errors import PlanError
 
-_NAME = ".held"
+LOCK_NAME = ".held"
 
 
 @contextmanager
@@ -26,18 +26,38 @@ def held(folder: Path, option: str, wait: bool = False) -> Iterator[None]:
     Raises:
         PlanError: another process holds the lock, and `wait` is false.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _NAME).open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError as error:
-            if holder := _holder(file):
-                raise PlanError(f"{holder} is using {folder}: wait for it, or choose another {option}") from error
-            fcntl.flock(file, fcntl.LOCK_EX)  # its holder was killed, and the processes it forked are about to exit
+    with _locked(folder, option, wait) as file:
         file.truncate(0)
         file.write(f"{os.getpid()} {socket.gethostname()}")
         file.flush()
         yield
+
+
+def _locked(folder: Path, option: str, wait: bool) -> TextIO:
+    """Open and lock the file of the lock."""
+    path = folder / LOCK_NAME
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+        try:
+            _lock(file, folder, option, wait)
+            # A refused run removes the file before it releases the lock; others would lock the file that replaces it.
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+
+
+def _lock(file: TextIO, folder: Path, option: str, wait: bool) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError as error:
+        if holder := _holder(file):
+            raise PlanError(f"{holder} is using {folder}: wait for it, or choose another {option}") from error
+        fcntl.flock(file, fcntl.LOCK_EX)  # its holder was killed, and the processes it forked are about to exit
 
 
 def _holder(file: TextIO) -> str:

@@ -35,6 +35,8 @@ from trainer.training.team import Team
 
 #: The folder of the tokenizer that a run learnt for a model trained from scratch.
 TOKENIZER_NAME = "tokenizer"
+#: The folder of sounds that were decoded for augmentation.
+SOUNDS_NAME = "sounds"
 #: Leaving out more than this share of the clips is logged as a warning.
 _LARGE_SHARE = 0.1
 
@@ -77,7 +79,7 @@ def set_up(options: Options, corpus: Corpus, loaded: Loaded, team: Team) -> Setu
     _check_acft(options, loaded, full)
     if options.lora and loaded.from_nothing:
         raise PlanError(f"--lora needs a trained checkpoint, and {loaded.name} starts from scratch")
-    augment = Augmentation(parse(options.augment or "none"), options.run / "sounds")
+    augment = Augmentation(parse(options.augment or "none"), options.run / SOUNDS_NAME)
     longest_s = context_s / augment.most_lengthening
     clips, left_out = _clips(options, corpus, loaded, longest_s)
     clip_sampler = sampler(options.balance, clips, options.seed, weights_of(corpus.about))
@@ -86,7 +88,7 @@ def set_up(options: Options, corpus: Corpus, loaded: Loaded, team: Team) -> Setu
         clips,
         clip_sampler,
         augment if augment.settings else None,
-        quiet_sounds(options.without_speech, context_s, options.run / "sounds"),
+        quiet_sounds(options.without_speech, context_s, options.run / SOUNDS_NAME),
         seed=options.seed,
         language=options.language,
         joiner=_joiner(options, loaded, clips, clip_sampler, longest_s) if options.join else None,

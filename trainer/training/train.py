@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,25 +18,31 @@ from trainer.corpus.clips import CORPUS_NAME, Corpus
 from trainer.corpus.corrections import agreement
 from trainer.corpus.locks import reading
 from trainer.errors import NoRoom, PlanError, TrainerError
-from trainer.held import held
+from trainer.held import LOCK_NAME, held
 from trainer.models.device import device_of
 from trainer.notes import LOG, noting
 from trainer.refusals import is_full
 from trainer.reports.run import write_report
-from trainer.run_folder import LOG_NAME, SEEN_NAME
+from trainer.run_folder import LOG_NAME, PLAN_NAME, SEEN_NAME
 from trainer.stopping import Stop
 from trainer.training.disk import checkpoint_bytes, disk_warning
 from trainer.training.loop import Measure, train
 from trainer.training.measuring import DevMeasure
 from trainer.training.options import Options, command, line
 from trainer.training.run import Run, has_learnt
-from trainer.training.run_setup import TOKENIZER_NAME, Setup, load_checkpoint, prepare_model, set_up
+from trainer.training.run_setup import SOUNDS_NAME, TOKENIZER_NAME, Setup, load_checkpoint, prepare_model, set_up
 from trainer.training.saving import describe_run, model_saver
 from trainer.training.seen import write_seen
 from trainer.training.team import Team, is_first, local_rank, local_size
 
 #: The default for a GPU has at most this many workers: servers have hundreds of cores, and each worker takes memory.
 _MOST_WORKERS = 16
+_COMMAND_NAME = "command.txt"
+#: What a run writes before its first metrics, as patterns.
+_FIRST_FILES = (
+    *(LOG_NAME, PLAN_NAME, f"{PLAN_NAME}.tmp", _COMMAND_NAME, "events.out.tfevents.*"),
+    *(TOKENIZER_NAME, SOUNDS_NAME),
+)
 
 
 @dataclass(frozen=True)
@@ -78,9 +84,9 @@ def alone(options: Options) -> Iterator[None]:
     if not is_first():
         yield
         return
-    missing = [place for place in (options.run, *options.run.parents) if not place.exists()]
-    existing = set(options.run.iterdir()) if options.run.is_dir() else set()
+    missing = [path for path in (options.run / LOCK_NAME, options.run, *options.run.parents) if not path.exists()]
     with held(options.run, "--run"):
+        existing = set(_first_files(options.run))
         resumable = has_learnt(options.run)
         try:
             yield
@@ -88,20 +94,27 @@ def alone(options: Options) -> Iterator[None]:
             # An unexpected error keeps its traceback in train.log.
             refused = isinstance(error, TrainerError | OSError | MemoryError) or is_full(error)
             if refused and not resumable and not has_learnt(options.run):
-                _remove_created(options.run, missing, existing)
+                _remove_created(set(_first_files(options.run)) - existing, missing)
             raise
 
 
-def _remove_created(run: Path, missing: Iterable[Path], existing: Collection[Path]) -> None:
-    """Remove new entries of the folder, then the folders that were missing."""
-    for path in set(run.iterdir()) - set(existing):
+def _first_files(run: Path) -> Iterator[Path]:
+    """The files and folders that a run writes before its first metrics; others in the folder are not the run's."""
+    for pattern in _FIRST_FILES:
+        yield from run.glob(pattern)
+
+
+def _remove_created(files: Iterable[Path], missing: Iterable[Path]) -> None:
+    """Remove files and folders of a run; then what was missing before it: its lock, and folders that are empty."""
+    for path in files:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-    for place in missing:
-        with suppress(OSError):  # another run has since been created in it
-            place.rmdir()
+    # From here on, another run may start in the folder.
+    for path in missing:
+        with suppress(OSError):  # not empty: another run has started, or the user has put files there
+            path.unlink() if path.name == LOCK_NAME else path.rmdir()
 
 
 def train_run(options: Options, on_measure: Told | None = None, stop: Stop | None = None) -> Outcome:
@@ -163,7 +176,7 @@ def _train_run(options: Options, on_measure: Told | None, stop: Stop | None) -> 
     measure = _dev_measure(setup)
     if team.first:
         _log_start(setup, run, about)
-        (options.run / "command.txt").write_text(command(options, plan) + "\n", encoding="utf-8")
+        (options.run / _COMMAND_NAME).write_text(command(options, plan) + "\n", encoding="utf-8")
     with closing(run):
         reporting = _reporting(run, measure, on_measure)
         train(run, setup.source, loaded.speller, reporting, save_model, _workers(options, device), stop)

@@ -156,6 +156,25 @@ def test_refused_run_leaves_an_existing_folder_as_it_was(corpus: Path, tmp_path:
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.parametrize("exists", [True, False], ids=["existing folder", "new folder"])
+def test_refused_run_leaves_files_that_others_have_since_put_in_its_folder(
+    exists: bool, corpus: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "sounds" / "run"
+    if exists:
+        run.mkdir(parents=True)
+
+    def full(*words: object) -> None:
+        (run / "notes.txt").write_text("mine")
+        (run / "folder").mkdir()
+        raise torch.OutOfMemoryError("CUDA")
+
+    monkeypatch.setattr("trainer.training.loop.step", full)
+    words = ["--run", str(run), "--measure-every", "0", "--lora", "2"]
+    assert main(["train", str(corpus), "--model", str(checkpoint), *words]) == 1
+    assert sorted(path.name for path in run.iterdir()) == ["folder", "notes.txt"]
+
+
 def test_run_that_fails_after_its_first_metrics_is_kept(
     corpus: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
