@@ -1,4 +1,7 @@
-"""Atomic replacement of folders and files: a reader sees either the old version or the new one."""
+"""Replacement of folders and files as a whole: a reader never sees half of a version.
+
+A file is replaced atomically; a folder does not exist for an instant between two renames.
+"""
 
 from __future__ import annotations
 

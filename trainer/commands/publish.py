@@ -9,7 +9,7 @@ from trainer.run_folder import MODELS
 
 HELP = "export a run's best model as a folder that transcribers load"
 EXAMPLES = """\
-OUT is replaced atomically: transcribers with MODEL=OUT change over between two batches. If MODEL is a symbolic link,
+OUT is replaced as a whole: transcribers with MODEL=OUT change over between two batches. If MODEL is a symbolic link,
 publish beside its target, then move the link (`ln -sfn sv-8 models/on-air`). OUT contains the weights in half precision
 (with adapters merged), the processor, the generation config, undertext.json, and a model card with the results of the
 evaluations in RUN's folder.

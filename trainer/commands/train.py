@@ -36,7 +36,8 @@ examples
 
 Ctrl-C and SIGTERM stop a run after the current step, with a checkpoint; the same command resumes it. A killed run
 resumes from its last checkpoint (--checkpoint-every-s). Resuming with other options is refused, and the message names
-them. runs/NAME contains
+them; only --device, --recompute, --threads, --workers, --log-every and --checkpoint-every-s may change. runs/NAME
+contains
 
   report.html                   the run on one page, with curves (`report --help`)
   metrics.jsonl, events.out.*   losses and metrics, as JSON Lines and for TensorBoard (tensorboard --logdir runs)

@@ -55,7 +55,7 @@ class Record:
 
 
 def publish(model: WhisperForConditionalGeneration, speller: Speller, record: Record, card: str, folder: Path) -> None:
-    """Write the model and replace `folder` atomically: a reader never sees half a model."""
+    """Write the model and replace `folder` as a whole: a reader never sees half a model."""
     context_s = model.config.max_source_positions // POSITIONS_PER_S
     extractor = WhisperFeatureExtractor(feature_size=model.config.num_mel_bins, chunk_length=context_s)
     with replaced(folder) as unfinished:

@@ -68,8 +68,9 @@ def read(run: Path, which: str) -> RunFiles:
 def publish_run(
     run: Path, out: Path, which: str = "best", despite_alarm: bool = False, hub_id: str | None = None
 ) -> tuple[list[WerRow], list[str]]:
-    """Publish a run's model to `out`, atomically. Returns its word error rates, and notes on those whose references
-    were written by a model.
+    """Publish a run's model to `out`, which is replaced as a whole.
+
+    Returns its word error rates, and notes on those whose references were written by a model.
 
     Args:
         hub_id: where it will be pushed, for its card.

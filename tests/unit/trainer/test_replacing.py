@@ -1,4 +1,4 @@
-"""A folder is replaced atomically."""
+"""A folder is replaced as a whole."""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from trainer.training.options import Options, changes, given
+from trainer.commands.train import EXAMPLES
+from trainer.training.options import MACHINE, Options, changes, given
 
 
 def test_options_that_differ_are_named_as_they_are_given() -> None:
@@ -25,3 +26,7 @@ def test_an_option_given_with_its_default_value_is_not_reported_as_not_given() -
     longer = given(replace(before, epochs=20.0))
     assert list(changes(given(before), longer)) == ["--epochs was 10.0 (the default), not 20.0"]
     assert list(changes(longer, given(before))) == ["--epochs was 20.0, not 10.0 (the default)"]
+
+
+def test_help_names_the_options_that_may_change_when_a_run_resumes() -> None:
+    assert all(f"--{name.replace('_', '-')}" in EXAMPLES for name in MACHINE)
