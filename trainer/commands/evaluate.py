@@ -118,26 +118,16 @@ def _run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
     from transformers.utils import logging
 
-    from trainer.evaluation.evaluate import Plan, evaluate
+    from trainer.evaluation.evaluate import evaluate
     from trainer.evaluation.recogniser import load
     from trainer.evaluation.result import agreement_on
     from trainer.evaluation.table import show
     from trainer.evaluation.utterances import of_clips
     from trainer.names import checkpoint
     from trainer.reports.run import write_report
-    from trainer.training.options import refuse_outside
 
-    refuse_outside(options, ("limit", "processes", "batch_s", "context_s"), lambda value: value > 0, "more than 0")
+    plan = _plan(options)
     options.model = checkpoint(options.model)
-    plan = Plan(
-        contexts=options.context,
-        short_s=options.context_s,
-        snrs_db=options.snr,
-        by=options.by,
-        batch_s=options.batch_s,
-        processes=options.processes or len(os.sched_getaffinity(0)),
-        seed=options.seed,
-    )
     torch.set_num_threads(1)  # the processes share the cores
     logging.disable_progress_bar()  # there is one of our own
     corpus, clips = _clips(options)
@@ -157,6 +147,22 @@ def _run(options: argparse.Namespace) -> int:
     if (out.parent / PLAN_NAME).exists():
         print(f"updated: {write_report(out.parent)}")
     return ALARM if evaluation.alarm.raised else 0
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    from trainer.evaluation.evaluate import Plan
+    from trainer.training.options import refuse_outside
+
+    refuse_outside(options, ("limit", "processes", "batch_s", "context_s"), lambda value: value > 0, "more than 0")
+    return Plan(
+        contexts=options.context,
+        short_s=options.context_s,
+        snrs_db=options.snr,
+        by=options.by,
+        batch_s=options.batch_s,
+        processes=options.processes or len(os.sched_getaffinity(0)),
+        seed=options.seed,
+    )
 
 
 def passes(plan: Plan) -> int:

@@ -142,9 +142,8 @@ def run(options: argparse.Namespace) -> int:
         console.print(f"{prepared.hours_per_minute:.1f} hours of audio prepared a minute", highlight=False)
     console.print(f"{options.out}: {report}", markup=False, highlight=False, soft_wrap=True)
     if not prepared.corpus.clips:
-        hint = (
-            "; a transcript is beside its recording, or in a list (--help)" if prepared.dropped[Reason.NO_TEXT] else ""
-        )
+        no_text = prepared.dropped[Reason.NO_TEXT]
+        hint = "; a transcript is beside its recording, or in a list (--help)" if no_text else ""
         raise PlanError(f"no clips are left: {options.out / DROPPED_NAME} says why each was dropped{hint}")
     return 0
 

@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trainer.commands import train, worker
 from trainer.errors import PlanError, TrainerError
@@ -137,7 +137,6 @@ def spec_of(options: argparse.Namespace) -> StudySpec:
     """
     from trainer.corpus.clips import Corpus
     from trainer.training.options import Options
-    from trainer.tuning.folders import with_absolute_folders
     from trainer.tuning.space import parse
     from trainer.tuning.study import StudySpec
 
@@ -145,22 +144,7 @@ def spec_of(options: argparse.Namespace) -> StudySpec:
         raise PlanError(f"--trials {options.trials}: it must be at least 1")
     space = parse(options.vary)
     Corpus(options.corpus)  # fail now, not in every trial
-    names = {field.name for field in fields(Options)} - {"run"}
-    fixed = {
-        key: with_absolute_folders(key, value)
-        for key, value in vars(options).items()
-        if key in names and value is not None
-    }
-    if twice := sorted(set(fixed) & set(space.words)):
-        raise PlanError(f"--{twice[0].replace('_', '-')} is both given and varied: remove one of them")
-    if "measure_every" in fixed:
-        raise PlanError("--measure-every counts steps, which differ between trials: give --measures")
-    fixed = {"measures": 8, **fixed, "corpus": str(options.corpus.absolute())}
-    if fixed["measures"] < 1:
-        raise PlanError("--measures 0 leaves nothing to compare trials by")
-    if not options.model.startswith(NEW):
-        model = checkpoint(options.model)
-        fixed["model"] = str(Path(model).absolute()) if Path(model).is_dir() else model  # workers start anywhere
+    fixed = _fixed(options, space)
     lora = fixed.get("lora") or int("lora" in space.words)
     if "lora_alpha" in space.words and not lora:
         raise PlanError("--vary lora-alpha needs adapters: give --lora RANK, or vary lora, too")
@@ -179,6 +163,27 @@ def spec_of(options: argparse.Namespace) -> StudySpec:
         seed=fixed.get("seed", 1),
         trials=options.trials if options.trials is not None else None if options.search == "grid" else 20,
     )
+
+
+def _fixed(options: argparse.Namespace, space: Space) -> dict[str, Any]:
+    """The options of `train` that all trials share, with absolute paths: workers may start in any directory."""
+    from trainer.training.options import Options
+    from trainer.tuning.folders import with_absolute_folders
+
+    names = {field.name for field in fields(Options)} - {"run"}
+    given = {key: value for key, value in vars(options).items() if key in names and value is not None}
+    if twice := sorted(set(given) & set(space.words)):
+        raise PlanError(f"--{twice[0].replace('_', '-')} is both given and varied: remove one of them")
+    if "measure_every" in given:
+        raise PlanError("--measure-every counts steps, which differ between trials: give --measures")
+    if given.get("measures", 1) < 1:
+        raise PlanError("--measures 0 leaves nothing to compare trials by")
+    fixed = {key: with_absolute_folders(key, value) for key, value in given.items()}
+    fixed = {"measures": 8, **fixed, "corpus": str(options.corpus.absolute())}
+    if not options.model.startswith(NEW):
+        model = checkpoint(options.model)
+        fixed["model"] = str(Path(model).absolute()) if Path(model).is_dir() else model
+    return fixed
 
 
 def _refuse_absent(given: Options, space: Space) -> None:

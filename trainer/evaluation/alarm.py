@@ -197,7 +197,7 @@ def _causes(evidence: Evidence) -> Iterator[Cause]:
     probes = evidence.probes
     assert probes is not None
     usual = probes.readings["usual"]
-    doubled, bare, detected = (probes.readings.get(name) for name in ("doubled", "bare", "detected"))
+    doubled = probes.readings.get("doubled")
     unknown = _unknown(probes)
     fits_better = not unknown and probes.best == "doubled" and _better(doubled, usual)
     if probes.start_after_start > START_AFTER_START or fits_better:
@@ -218,6 +218,13 @@ def _causes(evidence: Evidence) -> Iterator[Cause]:
             "The padding token is also <|endoftext|>, and labels were masked by `== pad`: mask them by the attention "
             "mask, and train again.",
         )
+    yield from _language_causes(evidence, probes)
+
+
+def _language_causes(evidence: Evidence, probes: Probes) -> Iterator[Cause]:
+    """Causes in the language of the tokenizer or the generation config; at most one."""
+    usual, bare, detected = (probes.readings.get(name) for name in ("usual", "bare", "detected"))
+    assert usual is not None
     if probes.best == "bare" and _better(bare, usual):
         yield Cause(
             "unset language",

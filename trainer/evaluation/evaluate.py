@@ -188,7 +188,13 @@ def _rows(
     ):
         scores = word_score, character_score
         yield Row(
-            *(utterance, reference, hypothesis, transcript.text), *scores, len(transcript.tokens), transcript.truncated
+            utterance,
+            reference,
+            hypothesis,
+            transcript.text,
+            *scores,
+            len(transcript.tokens),
+            transcript.truncated,
         )
 
 

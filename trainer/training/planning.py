@@ -47,11 +47,6 @@ def make_plan(
     options = _with_stored_estimates(options, team)
     batches = sized(options, source, clips, context_s, full, team.size)
     steps = batches.steps
-    measure_every = options.measure_every
-    if measure_every is None:
-        measure_every = max(1, min(_MEASURE_EVERY, math.ceil(steps / _LEAST_MEASURES)))
-    if options.measures:
-        measure_every = max(1, math.ceil(steps / options.measures))
     rate = options.learning_rate or checkpoints.learning_rate(loaded, bool(options.lora))
     warm_up = round(min(_WARM_UP_STEPS, _WARM_UP_SHARE * steps)) if options.warm_up is None else options.warm_up
     ctc = options.ctc if options.ctc is not None else (0.3 if loaded.from_nothing else 0.0)
@@ -76,10 +71,19 @@ def make_plan(
         precision=precision_of(options),
         recompute=options.recompute,
         patience=options.patience,
-        measure_every_steps=measure_every,
+        measure_every_steps=_measure_every(options, steps),
         log_every_steps=options.log_every,
         checkpoint_every_s=options.checkpoint_every_s,
     )
+
+
+def _measure_every(options: Options, steps: float) -> int:
+    """Steps between evaluations on dev; 0: never."""
+    if options.measures:
+        return max(1, math.ceil(steps / options.measures))
+    if options.measure_every is None:
+        return max(1, min(_MEASURE_EVERY, math.ceil(steps / _LEAST_MEASURES)))
+    return options.measure_every
 
 
 def _with_stored_estimates(options: Options, team: Team) -> Options:
