@@ -29,7 +29,7 @@ CHARACTERS = "dev_cer_percent"
 #: Key of plan.json that may differ when a run resumes: on another machine, say.
 UNCHECKED = "environment"
 
-Found = TypeVar("Found")
+Parsed = TypeVar("Parsed")
 
 
 class RunError(TrainerError):
@@ -98,7 +98,7 @@ def read_run(path: Path) -> RunFolder:
         raise RunError(no_run(path))
     unread: list[str] = []
 
-    def read(file: Path, of_text: Callable[[str], Found]) -> Found | None:
+    def read(file: Path, of_text: Callable[[str], Parsed]) -> Parsed | None:
         try:
             return of_text(file.read_text(encoding="utf-8"))
         except FileNotFoundError:

@@ -33,7 +33,7 @@ class Part:
 
     Attributes:
         letters: length of its text (`cleaning.spoken_length`); None without speech.
-        said: start and end of the parts of its text, in seconds from its beginning; empty if unknown.
+        text_spans_s: start and end of the parts of its text, in seconds from its beginning; empty if unknown.
     """
 
     index: int
@@ -41,7 +41,7 @@ class Part:
     end_s: float | None
     declared_s: float | None
     letters: int | None
-    said: tuple[tuple[float, float], ...] = ()
+    text_spans_s: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _check(part: Part, decoded: Decoded, limits: Limits) -> ExtractedClip:
         reason = reason or limits.of_pace(part.letters, length_s)
     if reason:
         return ExtractedClip(part.index, None, reason=reason, detail=f"{length_s:.2f} s")
-    for start_s, end_s in part.said:  # a stretch that was not recorded, as happens with stations
+    for start_s, end_s in part.text_spans_s:  # a stretch that was not recorded, as happens with stations
         if limits.of_audio(audio[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]) is Reason.SILENT:
             detail = f"silent from {start_s:.2f} to {end_s:.2f} s, where there is text"
             return ExtractedClip(part.index, None, reason=Reason.SILENT, detail=detail)

@@ -237,8 +237,8 @@ def _recordings(candidates: Sequence[Candidate], todo: Iterable[int], recordings
 
 def _part(index: int, clip: Candidate) -> Part:
     letters = spoken_length(clip.text) if clip.speech else None
-    said = tuple((start_s, end_s) for start_s, end_s, _ in clip.segments)
-    return Part(index, clip.start_s, clip.end_s, clip.declared_s, letters, said)
+    text_spans_s = tuple((start_s, end_s) for start_s, end_s, _ in clip.segments)
+    return Part(index, clip.start_s, clip.end_s, clip.declared_s, letters, text_spans_s)
 
 
 def _bar(clips: Iterable[ExtractedClip], total: int, plan: Plan) -> Iterable[ExtractedClip]:

@@ -54,7 +54,7 @@ class Evidence:
         set_language: the language in the generation config.
         languages: of the test set.
         declared: the languages that the model declares; empty if it declares none.
-        said, written: numbers of distinct references and outputs.
+        distinct_references, distinct_outputs: numbers of different texts.
     """
 
     wer_percent: float
@@ -67,8 +67,8 @@ class Evidence:
     set_language: str | None = None
     languages: frozenset[str] = frozenset()
     declared: frozenset[str] = frozenset()
-    said: int = 0
-    written: int = 0
+    distinct_references: int = 0
+    distinct_outputs: int = 0
 
     @property
     def elsewhere(self) -> bool:
@@ -185,10 +185,13 @@ def _notes(evidence: Evidence) -> Iterator[str]:
     if evidence.probes and _unknown(evidence.probes):
         loss = evidence.probes.readings[evidence.probes.best].text_loss
         yield f"The model does not know these words (its loss is {loss:.2f}): train it on such speech before using it."
-    if evidence.said >= LEAST_TEXTS and evidence.written < DISTINCT_SHARE * evidence.said:
+    if (
+        evidence.distinct_references >= LEAST_TEXTS
+        and evidence.distinct_outputs < DISTINCT_SHARE * evidence.distinct_references
+    ):
         yield (
-            f"The model writes almost the same text for all clips ({evidence.written} distinct outputs for "
-            f"{evidence.said} distinct references): train it longer, or on more data."
+            f"The model writes almost the same text for all clips ({evidence.distinct_outputs} distinct outputs for "
+            f"{evidence.distinct_references} distinct references): train it longer, or on more data."
         )
 
 

@@ -67,7 +67,7 @@ class Outcome:
 
 
 #: Receives the completed share of the training (0..1) and the dev metrics.
-Told = Callable[[float, Mapping[str, float]], None]
+OnMeasure = Callable[[float, Mapping[str, float]], None]
 
 
 @contextmanager
@@ -117,7 +117,7 @@ def _remove_created(files: Iterable[Path], missing: Iterable[Path]) -> None:
             path.unlink() if path.name == LOCK_NAME else path.rmdir()
 
 
-def train_run(options: Options, on_measure: Told | None = None, stop: Stop | None = None) -> Outcome:
+def train_run(options: Options, on_measure: OnMeasure | None = None, stop: Stop | None = None) -> Outcome:
     """Train a run, or resume it.
 
     Args:
@@ -154,7 +154,7 @@ def _log_path(run: Path) -> Path | None:
     return run / LOG_NAME
 
 
-def _train_run(options: Options, on_measure: Told | None, stop: Stop | None) -> Outcome:
+def _train_run(options: Options, on_measure: OnMeasure | None, stop: Stop | None) -> Outcome:
     device = device_of(options.device, local_rank())
     team = Team.of_environment(device)
     if device.type == "cpu":
@@ -219,7 +219,7 @@ def _dev_measure(setup: Setup) -> Measure | None:
     return DevMeasure(setup.corpus, setup.dev, speller, setup.context_s, options.language, setup.plan.precision)
 
 
-def _reporting(run: Run, measure: Measure | None, on_measure: Told | None) -> Measure | None:
+def _reporting(run: Run, measure: Measure | None, on_measure: OnMeasure | None) -> Measure | None:
     """`measure`, which also passes its metrics to `on_measure`."""
     if measure is None or on_measure is None:
         return measure

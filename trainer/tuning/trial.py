@@ -15,7 +15,7 @@ from trainer.refusals import explain
 from trainer.run_folder import DECISIVE, PLAN_NAME, read_plan
 from trainer.training.loop import Diverged
 from trainer.training.options import Options
-from trainer.training.train import Told, train_run
+from trainer.training.train import OnMeasure, train_run
 from trainer.tuning.study import options_of, trials_of
 from wire.bus import AWAY
 
@@ -62,7 +62,7 @@ def mark_failed(study: optuna.Study, number: int, reason: str) -> None:
     study.tell(number, state=TrialState.FAIL)
 
 
-def _reporter(trial: optuna.Trial, measures: int) -> Told:
+def _reporter(trial: optuna.Trial, measures: int) -> OnMeasure:
     """Return a callback that reports metrics by the share of training done: step counts differ between trials."""
     reported = set(trials_of(trial.study)[trial.number].intermediate_values)
 

@@ -109,8 +109,8 @@ def _vtt(text: str) -> Iterator[Cue]:
     main = _LANGUAGE.search(text)
     for caption in webvtt.from_string(text).captions:
         start_s, end_s = (time.in_milliseconds() / 1000 for time in (caption.start_time, caption.end_time))
-        said = _OTHER.match(caption.raw_text) or main
-        language = language_code(said.group(1)) if said else ""
+        declared = _OTHER.match(caption.raw_text) or main
+        language = language_code(declared.group(1)) if declared else ""
         yield Cue(start_s, end_s, html.unescape(caption.text), language)
 
 

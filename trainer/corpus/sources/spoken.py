@@ -50,8 +50,8 @@ def spoken(text: str) -> str:
     bare = "\n".join(line for line in bare.splitlines() if not re.search(f"[{_NOTES}]", line))
     lines = _ASIDE.sub(_without_sound, bare).splitlines()
     turns = (_without_speaker(line, " ".join(lines[after:])) for line, after in zip(lines, count(1), strict=False))
-    said = re.sub(" {2,}", " ", " ".join(turns)).strip()
-    return said if has_words(said) or said == text else ""
+    words = re.sub(" {2,}", " ", " ".join(turns)).strip()
+    return words if has_words(words) or words == text else ""
 
 
 def _without_bracket(match: re.Match[str]) -> str:

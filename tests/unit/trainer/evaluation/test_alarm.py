@@ -142,15 +142,15 @@ def test_an_untrained_model_is_not_reported_as_broken() -> None:
 
 
 def test_a_model_that_ignores_the_audio_is_noted() -> None:
-    template = replace(HEALTHY, wer_percent=84.4, probes=probes(1.28), said=97, written=6)
+    template = replace(HEALTHY, wer_percent=84.4, probes=probes(1.28), distinct_references=97, distinct_outputs=6)
     alarm = judge(template)
     assert not alarm.raised
     assert "almost the same text for all clips (6 distinct outputs for 97 distinct references)" in alarm.sentence
     assert "almost the same text" in judge(replace(template, capped_share=0.9)).sentence
-    assert judge(replace(template, written=90)).notes == ()
+    assert judge(replace(template, distinct_outputs=90)).notes == ()
     # Few distinct references give few distinct outputs; five clips are too few to judge.
-    assert judge(replace(template, said=10, written=10)).notes == ()
-    assert judge(replace(template, said=5, written=1)).notes == ()
+    assert judge(replace(template, distinct_references=10, distinct_outputs=10)).notes == ()
+    assert judge(replace(template, distinct_references=5, distinct_outputs=1)).notes == ()
 
 
 def test_silence_only_raises_no_alarm() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import optuna
 
 from trainer.training.options import Options
-from trainer.training.train import Outcome, Told
+from trainer.training.train import OnMeasure, Outcome
 from trainer.tuning.journal import local_storage
 from trainer.tuning.running import LocalRunner, run_search
 from trainer.tuning.space import parse
@@ -35,14 +35,14 @@ class FakeTraining:
     def __init__(self) -> None:
         self.runs: list[Options] = []
 
-    def __call__(self, options: Options, told: Told | None) -> Outcome:
+    def __call__(self, options: Options, on_measure: OnMeasure | None) -> Outcome:
         self.runs.append(options)
         for name in ("best", "last"):
             (options.run / name).mkdir(parents=True, exist_ok=True)
         (options.run / "checkpoint.pt").touch()
         for step in (1, 2, 3, 4):
-            assert told
-            told(step / 4, {"dev_wer_percent": error_rate(options), "dev_loss": 1.0})
+            assert on_measure
+            on_measure(step / 4, {"dev_wer_percent": error_rate(options), "dev_loss": 1.0})
         return Outcome(4, error_rate(options), options.run)
 
 

@@ -19,7 +19,7 @@ from trainer.errors import PlanError, TrainerError
 from trainer.reports.run import write_report
 from trainer.run_folder import read_run
 from trainer.training.options import Options
-from trainer.training.train import Outcome, Told, train_run
+from trainer.training.train import OnMeasure, Outcome, train_run
 from trainer.tuning import trial
 from trainer.tuning.journal import local_storage
 from trainer.tuning.results import best_command, failures, ranked
@@ -64,11 +64,11 @@ def test_a_complete_study_can_be_extended(fake: FakeTraining, tmp_path: Path) ->
 
 
 def test_an_interrupted_trial_is_resumed(fake: FakeTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(options: Options, told: Told | None) -> Outcome:
+    def interrupted(options: Options, on_measure: OnMeasure | None) -> Outcome:
         if len(fake.runs) == 2:
             fake.runs.append(options)
             raise KeyboardInterrupt
-        return fake(options, told)
+        return fake(options, on_measure)
 
     monkeypatch.setattr(trial, "train_run", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -82,13 +82,13 @@ def test_an_interrupted_trial_is_resumed(fake: FakeTraining, tmp_path: Path, mon
 def test_a_trial_worse_than_the_others_is_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     heard = 0
 
-    def training(options: Options, told: Told | None) -> Outcome:
+    def training(options: Options, on_measure: OnMeasure | None) -> Outcome:
         nonlocal heard
         rate = 90.0 if options.run.name == "trial-0004" else 10.0
         for done in (0.25, 0.5, 0.75, 1.0):
             heard += 1
-            assert told
-            told(done, {"dev_wer_percent": rate, "dev_loss": 1.0})
+            assert on_measure
+            on_measure(done, {"dev_wer_percent": rate, "dev_loss": 1.0})
         return Outcome(4, rate, options.run)
 
     monkeypatch.setattr(trial, "train_run", training)
@@ -115,13 +115,13 @@ def test_a_failed_trial_has_a_reason_and_the_search_continues(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def failing(options: Options, told: Told | None) -> Outcome:
+    def failing(options: Options, on_measure: OnMeasure | None) -> Outcome:
         if options.run.name == "trial-0001":
-            assert told
-            told(0.25, {"dev_wer_percent": 99.0, "dev_loss": loss})
+            assert on_measure
+            on_measure(0.25, {"dev_wer_percent": 99.0, "dev_loss": loss})
             if error:
                 raise error
-        return fake(options, told)
+        return fake(options, on_measure)
 
     monkeypatch.setattr(trial, "train_run", failing)
     study = search(spec_in(tmp_path, trials=4))
@@ -131,7 +131,7 @@ def test_a_failed_trial_has_a_reason_and_the_search_continues(
 
 
 def test_a_search_whose_trials_all_fail_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(options: Options, told: Told | None) -> Outcome:
+    def failing(options: Options, on_measure: OnMeasure | None) -> Outcome:
         raise PlanError("the corpus has no split dev")
 
     monkeypatch.setattr(trial, "train_run", failing)
@@ -140,7 +140,7 @@ def test_a_search_whose_trials_all_fail_ends(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_search_of_few_trials_that_all_fail_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(options: Options, told: Told | None) -> Outcome:
+    def failing(options: Options, on_measure: OnMeasure | None) -> Outcome:
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(trial, "train_run", failing)
@@ -151,10 +151,10 @@ def test_a_search_of_few_trials_that_all_fail_is_an_error(tmp_path: Path, monkey
 def test_a_search_stops_after_many_failures_in_a_row_and_can_be_resumed(
     fake: FakeTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(options: Options, told: Told | None) -> Outcome:
+    def full(options: Options, on_measure: OnMeasure | None) -> Outcome:
         if fake.runs:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return fake(options, told)
+        return fake(options, on_measure)
 
     monkeypatch.setattr(trial, "train_run", full)
     with pytest.raises(

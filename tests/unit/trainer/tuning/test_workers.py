@@ -24,7 +24,7 @@ from tests.unit.trainer.tuning.searches import SPACE, FakeTraining
 from trainer.__main__ import main
 from trainer.errors import PlanError
 from trainer.training.options import Options
-from trainer.training.train import Outcome, Told
+from trainer.training.train import OnMeasure, Outcome
 from trainer.tuning import trial, worker
 from trainer.tuning.jobs import ATTEMPTS, Workers
 from trainer.tuning.journal import redis_storage
@@ -155,10 +155,10 @@ def test_workers_and_a_local_search_give_the_same_result(
 ) -> None:
     fake = FakeTraining()
 
-    def training(options: Options, told: Told | None) -> Outcome:
+    def training(options: Options, on_measure: OnMeasure | None) -> Outcome:
         if options.run.name == "trial-0002":
             raise PlanError("too few clips")
-        return fake(options, told)
+        return fake(options, on_measure)
 
     monkeypatch.setattr(trial, "train_run", training)
     found = []
