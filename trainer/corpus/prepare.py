@@ -121,14 +121,12 @@ def prepare(plan: Plan, again: bool = False) -> Prepared:
     ):
         clips, digests = existing_clips(plan.out)
         wanted = _filter(candidates, assignment, plan, dropped, writer.written)
-        notes = (
-            *outdated_notes(plan.out, recordings, clips, dropped.reasons, candidates, assignment.splits, wanted),
-            *notes,
-        )
+        reasons, splits = dropped.reasons, assignment.splits
+        notes = (*outdated_notes(plan.out, recordings, clips, reasons, candidates, splits, wanted), *notes)
         done = writer.written | dropped.reasons.keys()
         todo = [i for i in wanted if candidates[i].id not in done]
         started_s = time.monotonic()
-        to_decode = _recordings(candidates, todo, recordings)
+        to_decode = _recordings(candidates, todo, recordings, frozenset(writer.written))
         extracted = _bar(extract_all(to_decode, plan.limits, plan.processes), len(todo), plan)
         decoded_s = _write(extracted, candidates, assignment, digests, writer, dropped)
         elapsed_s = time.monotonic() - started_s if todo else 0.0
@@ -228,10 +226,13 @@ def _of_text(clip: Candidate, scripts: Scripts) -> Reason | None:
     return Reason.WRONG_SCRIPT if scripts.strange(clip.language, clip.text) else None
 
 
-def _recordings(candidates: Sequence[Candidate], todo: Iterable[int], recordings: Recordings) -> Iterator[Recording]:
+def _recordings(
+    candidates: Sequence[Candidate], todo: Iterable[int], recordings: Recordings, written: frozenset[str]
+) -> Iterator[Recording]:
     """Group the clips of one recording, which are consecutive in their source, so that it is decoded once."""
+    with_clips = {clip.audio for clip in candidates if clip.id in written}
     for audio, indices in groupby(todo, key=lambda index: candidates[index].audio):
-        recordings.note(audio)
+        recordings.note(audio, audio in with_clips)
         yield Recording(audio, tuple(_part(index, candidates[index]) for index in indices))
 
 

@@ -36,9 +36,13 @@ class Recordings:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def note(self, audio: Audio) -> None:
-        """Record the stamp of a file that is about to be decoded, unless an earlier run has: its clips may be there."""
-        if not isinstance(audio, FileAudio) or str(audio.path) in self._stamps:
+    def note(self, audio: Audio, has_clips: bool) -> None:
+        """Record the stamp of a file that is about to be decoded.
+
+        Args:
+            has_clips: an earlier run has written clips of it; the stamp of that run, if any, is kept.
+        """
+        if not isinstance(audio, FileAudio) or (has_clips and str(audio.path) in self._stamps):
             return
         if stamp := stamp_of(audio.path):
             self._stamps[str(audio.path)] = stamp

@@ -129,6 +129,17 @@ def test_a_recording_replaced_by_an_older_one_is_reported(tmp_path: Path) -> Non
     assert "1 clips" in prepare(plan_of(tmp_path / "out", folder)).corpus.about["notes"][0]
 
 
+def test_a_recording_replaced_before_it_was_decoded_is_not_reported(tmp_path: Path) -> None:
+    folder = release(tmp_path / "cv", clips=1)
+    prepare(plan_of(tmp_path / "out", folder))
+    (tmp_path / "out" / CLIPS_NAME).write_bytes(b"")  # as after a kill before the first clip was written
+    os.utime(folder / "clips" / "common_voice_sv-SE_0_0.mp3", (1e9, 1e9))
+    for _ in range(2):
+        corpus = prepare(plan_of(tmp_path / "out", folder)).corpus
+        assert corpus.clips
+        assert not any("--again" in note for note in corpus.about["notes"])
+
+
 def test_a_corpus_that_is_being_read_is_not_replaced(tmp_path: Path) -> None:
     folder = release(tmp_path / "cv", clips=1)
     prepare(plan_of(tmp_path / "out", folder))
