@@ -23,7 +23,7 @@ from trainer.models.device import device_of
 from trainer.notes import LOG, noting
 from trainer.refusals import is_full
 from trainer.reports.run import write_report
-from trainer.run_folder import LOG_NAME, PLAN_NAME, SEEN_NAME
+from trainer.run_folder import LOG_NAME, MODELS, PLAN_NAME, SEEN_NAME
 from trainer.stopping import Stop
 from trainer.training.disk import checkpoint_bytes, disk_warning
 from trainer.training.loop import Measure, train
@@ -77,10 +77,9 @@ def alone(options: Options) -> Iterator[None]:
     The processes of a team share the lock.
 
     Raises:
-        PlanError: another process is training in this folder, or the folder is a corpus.
+        PlanError: another process is training in this folder, or the folder is not a run's.
     """
-    if (options.run / CORPUS_NAME).exists():
-        raise PlanError(f"{options.run} is a corpus, not a run folder: choose another --run")
+    _check_folder(options.run)
     if not is_first():
         yield
         return
@@ -96,6 +95,15 @@ def alone(options: Options) -> Iterator[None]:
             if refused and not resumable and not has_learnt(options.run):
                 _remove_created(set(_first_files(options.run)) - existing, missing)
             raise
+
+
+def _check_folder(run: Path) -> None:
+    """Refuse a folder with models or tokenizers of another origin, which training would replace."""
+    if (run / CORPUS_NAME).exists():
+        raise PlanError(f"{run} is a corpus, not a run folder: choose another --run")
+    is_run = (run / PLAN_NAME).exists() or (run / LOCK_NAME).exists()
+    if not is_run and (others := [name for name in (TOKENIZER_NAME, *MODELS) if (run / name).exists()]):
+        raise PlanError(f"{run} is not a run, and training would replace its {others[0]}/: choose another --run")
 
 
 def _first_files(run: Path) -> Iterator[Path]:

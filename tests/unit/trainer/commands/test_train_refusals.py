@@ -175,6 +175,20 @@ def test_refused_run_leaves_files_that_others_have_since_put_in_its_folder(
     assert sorted(path.name for path in run.iterdir()) == ["folder", "notes.txt"]
 
 
+@pytest.mark.parametrize("name", ["tokenizer", "best"])
+def test_a_folder_with_models_of_another_origin_is_no_run_folder(
+    name: str, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "run" / name / "tokenizer.json"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    assert (
+        main(["train", str(corpus), "--model", "new:tiny-demo", "--run", str(tmp_path / "run"), "--epochs", "1"]) == 1
+    )
+    assert f"training would replace its {name}/: choose another --run" in capsys.readouterr().err
+    assert mine.read_text() == "mine"
+
+
 def test_run_that_fails_after_its_first_metrics_is_kept(
     corpus: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
