@@ -99,7 +99,7 @@ def _speeds(size: str, rounds: int) -> list[Mapping[str, object]]:
                 if turn:  # the first round is a warm-up
                     spent[name].append(1000 * (time.process_time() - began_s) / BATCH / chunks)
         window = {"size": size, "context s": context_s, "chunks": chunks}
-        rows.append({**window, **{name: median(each) for name, each in spent.items()}})
+        rows.append({**window, **{name: median(times) for name, times in spent.items()}})
     return rows
 
 
@@ -141,9 +141,9 @@ def _ctranslate2(random: WhisperForConditionalGeneration, written: int) -> Trans
 
     def transcribe(features: NDArray[np.float32]) -> object:
         view = ctranslate2.StorageView.from_array(features)
-        heard = model.generate(view, [prefix] * BATCH, beam_size=1, max_length=2 * written, suppress_tokens=[end])
-        assert all(len(one.sequences_ids[0]) == written for one in heard), "both generate the same number of tokens"
-        return heard
+        results = model.generate(view, [prefix] * BATCH, beam_size=1, max_length=2 * written, suppress_tokens=[end])
+        assert all(len(one.sequences_ids[0]) == written for one in results), "both generate the same number of tokens"
+        return results
 
     return transcribe
 

@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     engine = TransformersEngine(load(options.model, device=options.device))
     spoken, quiet = _QUICK if options.quick else _FULL
     windows = len(LANGUAGES) * (len(SNRS_DB) * spoken + len(NOTHING) * quiet)
-    heard: list[Sample] = []
+    samples: list[Sample] = []
     with tqdm(total=windows, unit="window", desc="listen") as progress:
         for origin, language, audios, texts in material(spoken, quiet):
             for first in range(0, len(audios), _BATCH):
@@ -77,13 +77,13 @@ def main(argv: Sequence[str] | None = None) -> int:
                 for one, text in zip(engine.transcribe(batch), texts[first : first + _BATCH], strict=True):
                     hypothesis = one.likeliest
                     if hypothesis.words:
-                        heard.append(Sample(hypothesis, group(hypothesis, text, origin), origin))
+                        samples.append(Sample(hypothesis, group(hypothesis, text, origin), origin))
                 progress.update(len(batch))
-    rows = table(heard)
-    title = f"{engine.name}: {len(heard)} of {windows} windows have words; number rejected by each rule"
+    rows = table(samples)
+    title = f"{engine.name}: {len(samples)} of {windows} windows have words; number rejected by each rule"
     quiet_hours = len(LANGUAGES) * (len(NOTHING) - 1) * quiet * QUIET_S / 3600
     report(title, rows, figures(rows, quiet_hours), options.json)
-    for text, count in survivors(heard).most_common(10):
+    for text, count in survivors(samples).most_common(10):
         print(f"invented, but accepted by all rules: {count} x {text!r}")
     return 0
 
@@ -132,7 +132,7 @@ def group(hypothesis: Hypothesis, text: str | None, origin: str) -> str:
     return "right" if hits >= len(ours) / 2 else "garbled"
 
 
-def table(heard: Sequence[Sample]) -> list[Row]:
+def table(samples: Sequence[Sample]) -> list[Row]:
     """Number of hypotheses from which each rule removes words; then totals, and the words that are left."""
     alone: dict[str, Callable[[Hypothesis], int]] = {
         str(Reason.LOOP): lambda h: len(h.words) - len(rules.without_loop(h).words),
@@ -140,42 +140,46 @@ def table(heard: Sequence[Sample]) -> list[Row]:
         "(doubtful)": _whole(rules.doubtful),
         "(only improbable)": _whole(lambda h: h.mean_log_probability < rules.LOG_PROBABILITY),
     }
-    taken = {name: [rule(each.hypothesis) for each in heard] for name, rule in alone.items()}
-    taken[str(Reason.REPEATED)] = repeated(heard)
-    taken["all rules"] = taken_by_all(heard)
-    words = [len(each.hypothesis.words) for each in heard]
+    taken = {name: [rule(sample.hypothesis) for sample in samples] for name, rule in alone.items()}
+    taken[str(Reason.REPEATED)] = repeated(samples)
+    taken["all rules"] = taken_by_all(samples)
+    words = [len(sample.hypothesis.words) for sample in samples]
     left = [there - gone for there, gone in zip(words, taken["all rules"], strict=True)]
     return [
-        *({"rule": name, **_counts(heard, [bool(count) for count in counts])} for name, counts in taken.items()),
-        {"rule": "there were", **_counts(heard, [True] * len(heard))},
-        {"rule": "their words", **_counts(heard, words)},
-        {"rule": "words left", **_counts(heard, left)},
+        *({"rule": name, **_counts(samples, [bool(count) for count in counts])} for name, counts in taken.items()),
+        {"rule": "there were", **_counts(samples, [True] * len(samples))},
+        {"rule": "their words", **_counts(samples, words)},
+        {"rule": "words left", **_counts(samples, left)},
     ]
 
 
-def repeated(heard: Sequence[Sample]) -> list[int]:
+def repeated(samples: Sequence[Sample]) -> list[int]:
     """Number of words that are removed from each hypothesis as a doubtful repetition."""
-    before: Mapping[str, list[SpokenText]] = {each.origin: [] for each in heard}
+    before: Mapping[str, list[SpokenText]] = {sample.origin: [] for sample in samples}
     taken = []
-    for place, each in enumerate(heard):
+    for place, sample in enumerate(samples):
         # Windows do not overlap here: shift each one after the previous one.
-        words = [replace(word, start_s=word.start_s + place * QUIET_S) for word in each.hypothesis.words]
-        known = before[each.origin]
-        taken.append(len(words) if rules.doubtful(each.hypothesis) and rules.repeats(words, known) else 0)
+        words = [replace(word, start_s=word.start_s + place * QUIET_S) for word in sample.hypothesis.words]
+        known = before[sample.origin]
+        taken.append(len(words) if rules.doubtful(sample.hypothesis) and rules.repeats(words, known) else 0)
         known[:] = rules.remember(words, known)
     return taken
 
 
-def taken_by_all(heard: Sequence[Sample]) -> list[int]:
+def taken_by_all(samples: Sequence[Sample]) -> list[int]:
     """Number of words that the transcriber rejects of each hypothesis."""
-    judged = [len(each.hypothesis.words) - len(rules.judge(each.hypothesis).accepted.words) for each in heard]
-    return [max(ours, again) for ours, again in zip(judged, repeated(heard), strict=True)]
+    judged = [len(sample.hypothesis.words) - len(rules.judge(sample.hypothesis).accepted.words) for sample in samples]
+    return [max(ours, again) for ours, again in zip(judged, repeated(samples), strict=True)]
 
 
-def survivors(heard: Sequence[Sample]) -> Counter[str]:
+def survivors(samples: Sequence[Sample]) -> Counter[str]:
     """Invented texts that are accepted."""
-    taken = taken_by_all(heard)
-    kept = [each.hypothesis for each, words in zip(heard, taken, strict=True) if each.group == "invented" and not words]
+    taken = taken_by_all(samples)
+    kept = [
+        sample.hypothesis
+        for sample, words in zip(samples, taken, strict=True)
+        if sample.group == "invented" and not words
+    ]
     return Counter(hypothesis.text for hypothesis in kept)
 
 
@@ -183,16 +187,17 @@ def figures(rows: Sequence[Row], quiet_hours: float) -> dict[str, float]:
     """Percentages rejected by all rules together, and the invented words that are left."""
     counts = {str(row["rule"]): {name: float(str(row[name])) for name in GROUPS} for row in rows}
     rejected, there, left = counts["all rules"], counts["there were"], counts["words left"]
-    found = {
+    words_lost = {
         f"{name}_rejected_percent": 100 * rejected[name] / there[name] for name in ("right", "invented") if there[name]
     }
-    return {**found, "invented_words_left_per_hour": left["invented"] / quiet_hours}
+    return {**words_lost, "invented_words_left_per_hour": left["invented"] / quiet_hours}
 
 
-def _counts(heard: Sequence[Sample], counts: Sequence[int]) -> dict[str, object]:
+def _counts(samples: Sequence[Sample], counts: Sequence[int]) -> dict[str, object]:
     """Sums by group."""
     return {
-        name: sum(count for each, count in zip(heard, counts, strict=True) if each.group == name) for name in GROUPS
+        name: sum(count for sample, count in zip(samples, counts, strict=True) if sample.group == name)
+        for name in GROUPS
     }
 
 

@@ -111,7 +111,7 @@ def speed(options: argparse.Namespace) -> Measurement:
     """Speed of Whisper small's architecture at Whisper's context and at that of live captions."""
     recogniser = small(options.device)
     gpu = recogniser.device.type == "cuda"
-    found = Measurement()
+    measurement = Measurement()
     for context_s in (FULL_S, LIVE_S):
         clips = 2048 if gpu else (1 if options.quick else 16)
         listening = Listening(context_s, tokens_per_s=(CLIP_TOKENS - TOKENS_AT_LEAST) / CLIP_S)
@@ -122,10 +122,10 @@ def speed(options: argparse.Namespace) -> Measurement:
             decode(recogniser, noises(clips), listening, bar.update)
         samples_per_s = clips / (time.perf_counter() - began_s)
         of = f"small, {context_s:g} s, {recogniser.device.type}"
-        found.rows.append({"of": of, "samples/s": samples_per_s})
+        measurement.rows.append({"of": of, "samples/s": samples_per_s})
         if context_s == FULL_S:
-            found.figures["evaluate_samples_per_s"] = samples_per_s
-    return found
+            measurement.figures["evaluate_samples_per_s"] = samples_per_s
+    return measurement
 
 
 def short_context(options: argparse.Namespace) -> Measurement:
@@ -139,12 +139,12 @@ def short_context(options: argparse.Namespace) -> Measurement:
     ]
     plan = Plan(short_s=SHORT_S)
     with tqdm(total=len(examples) * len(plan.contexts), unit="clip", desc="short context", leave=False) as bar:
-        found = evaluate(recogniser, of_examples(examples), plan, bar.update)
+        evaluation = evaluate(recogniser, of_examples(examples), plan, bar.update)
     rows: list[dict[str, object]] = [
         {"of": f"{options.model}, {condition.context_s:g} s", "WER %": condition.summary.wer_percent}
-        for condition in found.conditions
+        for condition in evaluation.conditions
     ]
-    points = found.penalty_points
+    points = evaluation.penalty_points
     return Measurement(rows, {} if points is None else {"short_context_penalty_points": points})
 
 
@@ -182,10 +182,10 @@ def noises(count: int) -> list[Utterance]:
     """Utterances of noise."""
     audio = np.random.default_rng(1).standard_normal(round(CLIP_S * SAMPLE_RATE), np.float32)
 
-    def heard() -> Audio:
+    def load() -> Audio:
         return audio
 
-    return [Utterance(str(number), "", "sv", CLIP_S, heard) for number in range(count)]
+    return [Utterance(str(number), "", "sv", CLIP_S, load) for number in range(count)]
 
 
 if __name__ == "__main__":

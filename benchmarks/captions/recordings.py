@@ -65,21 +65,23 @@ def recordings(folder: Path) -> list[Recording]:
     table = folder / "SOURCES.tsv"
     if table.exists():
         with table.open(encoding="utf-8", newline="") as lines:
-            found = [_recording(folder, row) for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)]
+            recordings = [
+                _recording(folder, row) for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+            ]
     else:
         paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-        found = [Recording(path, str(path.relative_to(folder))) for path in paths]
-    missing = [recording.name for recording in found if not recording.path.is_file()]
-    if missing or not found:
+        recordings = [Recording(path, str(path.relative_to(folder))) for path in paths]
+    missing = [recording.name for recording in recordings if not recording.path.is_file()]
+    if missing or not recordings:
         raise FileNotFoundError(f"{folder}: {'no such file: ' + missing[0] if missing else 'no audio in it'}")
-    return found
+    return recordings
 
 
-def detect(found: Iterable[Recording], meter: Meter) -> tuple[list[dict[str, object]], dict[str, float]]:
+def detect(recordings: Iterable[Recording], meter: Meter) -> tuple[list[dict[str, object]], dict[str, float]]:
     """Rows and figures: for speech, one row per language; otherwise, one row per file."""
     groups: dict[tuple[str, str], Detected] = {}
     kinds: dict[str, Detected] = {}
-    for recording in tqdm(list(found), unit="file", desc="recordings", leave=False):
+    for recording in tqdm(list(recordings), unit="file", desc="recordings", leave=False):
         one = _detected(_programme(recording), meter)
         name = f"{SPEECH} {recording.language or '?'}" if recording.kind == SPEECH else recording.path.stem
         for group in (

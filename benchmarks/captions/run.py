@@ -90,11 +90,11 @@ class Meter:
     def transcribe(self, utterances: Sequence[Utterance]) -> list[engines.Recognition]:
         """See `Engine`."""
         began_s = self._clock()
-        heard = self._engine.transcribe(utterances)
+        recognitions = self._engine.transcribe(utterances)
         self.busy_s += self._clock() - began_s
         self.windows += len(utterances)
         self.audio_s += sum(len(utterance.audio) for utterance in utterances) / SAMPLE_RATE_HZ
-        return heard
+        return recognitions
 
     def settle(self, run: Run) -> None:
         """Write the measurements since the last call into `run`."""

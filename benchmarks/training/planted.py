@@ -76,16 +76,16 @@ def planted_causes(done: Callable[[], object] = lambda: None, seed: int = 1) -> 
     speller = tone_speller()
     base = _base(speller, seed)
     done()
-    found = []
+    planted = []
     for name, cause, fault in faults(speller):
-        found.append(_judged(name, cause, _tuned(base, speller, fault, seed), speller))
+        planted.append(_judged(name, cause, _tuned(base, speller, fault, seed), speller))
         done()
     # A model that has learnt to stop keeps stopping without a loss on the end token: this fault shows only in a model
     # trained from random weights.
     never_stops = _base(speller, seed, masked_end(speller))
-    found.append(_judged("masked end of text", "masked end of text", never_stops, speller))
+    planted.append(_judged("masked end of text", "masked end of text", never_stops, speller))
     done()
-    return found
+    return planted
 
 
 #: Number of calls of `done`.
@@ -145,17 +145,17 @@ def tones(languages: Sequence[str], seed: int = 0) -> list[Utterance]:
 
 def _utterance(number: int, language: str, seed: int) -> Utterance:
     rng = np.random.default_rng([seed, number])
-    said = rng.integers(0, len(TONES_HZ), int(rng.integers(2, 6)))
+    spoken = rng.integers(0, len(TONES_HZ), int(rng.integers(2, 6)))
     audio = (0.002 * rng.standard_normal(round(_LONGEST_S * SAMPLE_RATE))).astype(np.float32)
-    for place, tone in enumerate(said):
+    for place, tone in enumerate(spoken):
         first, count = round((0.1 + place * _STEP_S) * SAMPLE_RATE), round(_TONE_S * SAMPLE_RATE)
         audio[first : first + count] += 0.3 * np.sin(2 * np.pi * TONES_HZ[tone] * np.arange(count) / SAMPLE_RATE)
 
-    def heard() -> Audio:
+    def audio_of() -> Audio:
         return audio
 
-    text = " ".join(WORDS[language][tone] for tone in said)
-    return Utterance(f"{seed}-{number}", text, language, _LONGEST_S, heard, {"speaker": f"s{number % 2}"})
+    text = " ".join(WORDS[language][tone] for tone in spoken)
+    return Utterance(f"{seed}-{number}", text, language, _LONGEST_S, audio_of, {"speaker": f"s{number % 2}"})
 
 
 def _base(
@@ -219,7 +219,9 @@ def _labels(speller: Speller, utterances: Sequence[Utterance]) -> Labels:
 
 def _judged(name: str, cause: CauseName | None, model: WhisperForConditionalGeneration, speller: Speller) -> Planted:
     """Run the usual evaluation on unseen Swedish utterances."""
-    found = evaluate(Recogniser.of(model, speller, name), tones(["sv"] * _TESTED, _TEST_SEED), Plan(contexts=("full",)))
-    assert found.probes is not None
-    loss = found.probes.readings[found.probes.best].loss
-    return Planted(name, cause, found.overall.wer_percent, loss, found.alarm)
+    evaluation = evaluate(
+        Recogniser.of(model, speller, name), tones(["sv"] * _TESTED, _TEST_SEED), Plan(contexts=("full",))
+    )
+    assert evaluation.probes is not None
+    loss = evaluation.probes.readings[evaluation.probes.best].loss
+    return Planted(name, cause, evaluation.overall.wer_percent, loss, evaluation.alarm)

@@ -74,8 +74,8 @@ def preparing(options: argparse.Namespace) -> Measurement:
     clips, rounds = (QUICK_CLIPS, QUICK_ROUNDS) if options.quick else (CLIPS, ROUNDS)
     with tempfile.TemporaryDirectory(prefix="undertext-benchmark-") as folder:
         durations_s = release(Path(folder) / "release", clips)
-        found = race(Path(folder), durations_s, rounds, list(ways()))
-    at_work = {way: statistics.median(turn.at_work for turn in turns) for way, turns in found.items()}
+        turns_by_way = race(Path(folder), durations_s, rounds, list(ways()))
+    at_work = {way: statistics.median(turn.at_work for turn in turns) for way, turns in turns_by_way.items()}
     rows: list[dict[str, object]] = [
         {
             "of": way.name,
@@ -83,15 +83,15 @@ def preparing(options: argparse.Namespace) -> Measurement:
             "hours of audio per minute": at_work[way],
             "including program start": statistics.median(turn.in_all for turn in turns),
         }
-        for way, turns in found.items()
+        for way, turns in turns_by_way.items()
     ]
-    ours = max((way for way in found if way.name == OURS), key=lambda way: way.processes)
+    ours = max((way for way in turns_by_way if way.name == OURS), key=lambda way: way.processes)
     return Measurement(rows, {"prepare_hours_per_minute": at_work[ours]})
 
 
 def race(folder: Path, durations_s: Mapping[Path, float], rounds: int, runners: Sequence[Way]) -> dict[Way, list[Turn]]:
     """Run all methods in turn, for some rounds."""
-    found: dict[Way, list[Turn]] = {way: [] for way in runners}
+    turns_by_way: dict[Way, list[Turn]] = {way: [] for way in runners}
     with _ffmpeg_on_path(), tqdm(total=rounds * len(runners), unit="turn", desc="prepare") as bar:
         for turn in range(rounds):
             for way in runners:
@@ -100,9 +100,9 @@ def race(folder: Path, durations_s: Mapping[Path, float], rounds: int, runners: 
                 began_s = time.perf_counter()
                 worked_s = way.read(clips, folder / f"{turn}-{way.processes}")
                 took_s = time.perf_counter() - began_s
-                found[way].append(Turn(audio_min / (worked_s or took_s), audio_min / took_s))
+                turns_by_way[way].append(Turn(audio_min / (worked_s or took_s), audio_min / took_s))
                 bar.update()
-    return found
+    return turns_by_way
 
 
 def ways() -> Iterator[Way]:

@@ -51,12 +51,12 @@ def _on_a_release(
 @_on_a_release
 def digits(corpus: Corpus, model: str, folder: Path) -> Measurement:
     """Word errors after training, from a trained model and from random weights."""
-    found = Measurement()
+    measurement = Measurement()
     for begun_from, figure in ((model, "digits_wer_percent"), (NOTHING, "digits_wer_percent_from_nothing")):
         wer_percent, minutes = digits_wer_percent(corpus, begun_from, folder)
-        found.rows.append({"of": f"digits, from {begun_from}", "WER %": wer_percent, "minutes": minutes})
-        found.figures[figure] = wer_percent
-    return found
+        measurement.rows.append({"of": f"digits, from {begun_from}", "WER %": wer_percent, "minutes": minutes})
+        measurement.figures[figure] = wer_percent
+    return measurement
 
 
 @_on_a_release
@@ -74,14 +74,14 @@ def accents(corpus: Corpus, model: str, folder: Path) -> Measurement:
     trained = Trained(corpus, model, folder)
     count = len({clip.accent for clip in corpus.clips if clip.accent and clip.text})
     with tqdm(total=2 * count * len(SEEDS), unit="model", desc="unseen accent") as bar:
-        found = unseen_accent(corpus, trained.train, trained.evaluate, at_most=ACCENT_CLIPS, progress=bar.update)
-    return Measurement(found.rows(), found.figures())
+        comparison = unseen_accent(corpus, trained.train, trained.evaluate, at_most=ACCENT_CLIPS, progress=bar.update)
+    return Measurement(comparison.rows(), comparison.figures())
 
 
 @_on_a_release
 def joined(corpus: Corpus, model: str, folder: Path) -> Measurement:
     """Errors with several clips in a window, as on air, for models trained on single clips and on both."""
-    found = Measurement()
+    measurement = Measurement()
     for share in tqdm(JOINED, unit="model", desc="windows"):
         trained = Trained(corpus, model, folder, join=share)
         recogniser = load(str(trained.train(corpus.split("train"), PLAIN, seed=1)))
@@ -89,7 +89,7 @@ def joined(corpus: Corpus, model: str, folder: Path) -> Measurement:
         windows = evaluate(recogniser, of_clips(corpus, corpus.split("test")), plan).windows
         assert windows, "several one-word clips fit into a window"
         ends = windows.summary.by_utterance
-        found.rows.append(
+        measurement.rows.append(
             {
                 "trained with": f"--join {share:g}",
                 "alone, WER %": windows.alone_wer_percent,
@@ -97,8 +97,8 @@ def joined(corpus: Corpus, model: str, folder: Path) -> Measurement:
                 "95 %": f"{ends.low_percent:.1f} to {ends.high_percent:.1f}" if ends else "",
             }
         )
-        found.figures[f"windows_wer_percent_join_{share:g}"] = windows.summary.wer_percent
-    return found
+        measurement.figures[f"windows_wer_percent_join_{share:g}"] = windows.summary.wer_percent
+    return measurement
 
 
 @_on_a_release
@@ -106,16 +106,16 @@ def disturbed(corpus: Corpus, model: str, folder: Path) -> Measurement:
     """Effect of noise, babble, pitch and speed, with and without augmentation."""
     trained = Trained(corpus, model, folder)
     with tqdm(total=2 * len(SEEDS) + len(list(conditions())), unit="step", desc="robustness") as bar:
-        found = robustness(corpus, trained.train, trained.evaluate, at_most=CONDITION_CLIPS, progress=bar.update)
-    return Measurement(found.rows())
+        result = robustness(corpus, trained.train, trained.evaluate, at_most=CONDITION_CLIPS, progress=bar.update)
+    return Measurement(result.rows())
 
 
 @_on_a_release
 def few_clips(corpus: Corpus, model: str, folder: Path) -> Measurement:
     """Regularisation against overfitting on few clips."""
     with tqdm(total=len(RUNS) * len(SEEDS), unit="run", desc="regularisation") as bar:
-        found = regularisation(corpus, model, folder / "runs", progress=bar.update)
-    return Measurement([one.row(name) for name, one in found.items()])
+        groups = regularisation(corpus, model, folder / "runs", progress=bar.update)
+    return Measurement([one.row(name) for name, one in groups.items()])
 
 
 @_on_a_release
@@ -123,5 +123,5 @@ def searches(corpus: Corpus, model: str, folder: Path) -> Measurement:
     """Grid search, random search and TPE with the same number of trials."""
     table = measure_table(corpus, model, folder / "search")
     with tqdm(total=len(SEARCHES) * SEARCH_SEEDS, unit="search", desc="search") as bar:
-        found = compare_searches(table, progress=bar.update)
-    return Measurement(found.rows(), found.figures())
+        comparison = compare_searches(table, progress=bar.update)
+    return Measurement(comparison.rows(), comparison.figures())

@@ -94,12 +94,12 @@ def regularisation(
         progress: called after each run.
     """
     dev, test = _drawn(corpus.split("dev"), DEV_CLIPS, 1), _drawn(corpus.split("test"), TEST_CLIPS, 1)
-    found = {name: RunGroup([], [], []) for name in runs}
+    groups = {name: RunGroup([], [], []) for name in runs}
     for seed in seeds:
         few = _drawn(corpus.split("train"), CLIPS, seed)
-        heard = subset(corpus, [*few, *dev], folder / f"corpus-{seed}")
+        drawn = subset(corpus, [*few, *dev], folder / f"corpus-{seed}")
         usual = Options(
-            heard.folder,
+            drawn.folder,
             model,
             folder,
             epochs=steps * BATCH / len(few),
@@ -110,15 +110,15 @@ def regularisation(
             log_every=1,
         )
         without: list[list[Score]] = []
-        for name, asked in runs.items():
-            run = train_run(replace(usual, run=folder / f"{name.replace(' ', '-')}-{seed}", **asked)).folder
+        for name, options in runs.items():
+            run = train_run(replace(usual, run=folder / f"{name.replace(' ', '-')}-{seed}", **options)).folder
             counts = [_judge(run / which, corpus, test) for which in ("best", "last")]
             without = without or counts
-            found[name].runs.append(read_run(run))
-            for judged, plain, other in zip((found[name].best, found[name].last), without, counts, strict=True):
+            groups[name].runs.append(read_run(run))
+            for judged, plain, other in zip((groups[name].best, groups[name].last), without, counts, strict=True):
                 judged += paired_counts(seed, test, plain, other)
             progress()
-    return found
+    return groups
 
 
 def _judge(model: Path, corpus: Corpus, clips: Sequence[Clip]) -> list[Score]:

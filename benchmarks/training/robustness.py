@@ -64,10 +64,10 @@ def conditions() -> Iterator[Condition]:
 class Result:
     """Counts of the clips under each condition, for every seed."""
 
-    found: Sequence[tuple[Condition, Sequence[PairedCounts]]]
+    conditions: Sequence[tuple[Condition, Sequence[PairedCounts]]]
 
     def rows(self) -> list[dict[str, object]]:
-        return [_row(condition, judged) for condition, judged in self.found]
+        return [_row(condition, judged) for condition, judged in self.conditions]
 
 
 def robustness(
@@ -86,22 +86,22 @@ def robustness(
         seeds: of the training runs; each gives two models. The clips are disturbed in the same way for all.
         progress: called after each trained model and each condition.
     """
-    heard = [clip for clip in corpus.split("train") if clip.text]
+    clips = [clip for clip in corpus.split("train") if clip.text]
     models = []
     for seed in seeds:
-        for each in (PLAIN, arm):
-            models.append(train(heard, each, seed))
+        for which in (PLAIN, arm):
+            models.append(train(clips, which, seed))
             progress()
     spoken = [clip for clip in corpus.split("test") if clip.text]
     chosen = [spoken[i] for i in sorted(np.random.default_rng(1).permutation(len(spoken))[:at_most].tolist())]
-    found = []
+    results = []
     for condition in conditions():
         examples = list(disturbed(corpus, chosen, condition))
         counts = [evaluate(model, examples) for model in models]
         pairs = zip(seeds, counts[::2], counts[1::2], strict=True)
-        found.append((condition, [one for pair in pairs for one in paired_counts(pair[0], chosen, *pair[1:])]))
+        results.append((condition, [one for pair in pairs for one in paired_counts(pair[0], chosen, *pair[1:])]))
         progress()
-    return Result(found)
+    return Result(results)
 
 
 def _row(condition: Condition, judged: Sequence[PairedCounts]) -> dict[str, object]:

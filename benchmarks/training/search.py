@@ -49,7 +49,7 @@ class Outcome:
     table: Table
 
     def rows(self) -> list[dict[str, object]]:
-        found: list[dict[str, object]] = []
+        rows: list[dict[str, object]] = []
         for name, seeds in self.best.items():
             row: dict[str, object] = {"search": name}
             for place, count in enumerate(AFTER):
@@ -58,10 +58,10 @@ class Outcome:
                 row[f"best of {count}, WER %"] = f"{statistics.fmean(values):.1f} ({low:.1f} to {high:.1f})"
             row["against chance, points"] = _change(seeds, self.best["random"])
             row["found the best"] = f"{sum(one[-1] <= min(self.table.values()) for one in seeds)} of {len(seeds)}"
-            found.append(row)
+            rows.append(row)
         values = sorted(self.table.values())
         of = f"all {len(values)} points"
-        return [*found, {"search": of, f"best of {AFTER[-1]}, WER %": f"{values[0]:.1f} to {values[-1]:.1f}"}]
+        return [*rows, {"search": of, f"best of {AFTER[-1]}, WER %": f"{values[0]:.1f} to {values[-1]:.1f}"}]
 
     def figures(self) -> dict[str, float]:
         return {
@@ -87,12 +87,12 @@ def compare_searches(table: Table, seeds: int = SEEDS, progress: Callable[[], ob
         progress: called after each repetition, SEARCHES times per seed.
     """
     best: dict[str, list[list[float]]] = {name: [] for name in SEARCHES}
-    for name, found in best.items():
+    for name, rates in best.items():
         space = parse(COARSE if name == "grid" else POINTS)
         for seed in range(seeds):
             # A proposal's seed depends on the search's seed and the trial's number: keep seeds far apart.
             values = simulate_search(space, table, name, 1000 * seed, AFTER[-1])
-            found.append([min(values[:count]) for count in AFTER])
+            rates.append([min(values[:count]) for count in AFTER])
             progress()
     return Outcome(best, table)
 

@@ -54,10 +54,10 @@ class RepairedModel:
     name: str
     steps: int
     minutes: float
-    found: Evaluation
+    evaluation: Evaluation
 
     def clean(self, context: str) -> Condition:
-        return next(condition for condition in self.found.conditions if condition.context == context)
+        return next(condition for condition in self.evaluation.conditions if condition.context == context)
 
     def against(self, other: RepairedModel) -> Comparison:
         """Comparison at the short context on the same clips; if `change` is negative, this model is better."""
@@ -123,29 +123,28 @@ def full_context_only(corpus: Corpus, folder: Path, epochs: float) -> Path:
     return run / "last"
 
 
-def repair_table(found: Sequence[RepairedModel]) -> tuple[list[dict[str, object]], dict[str, float]]:
+def repair_table(models: Sequence[RepairedModel]) -> tuple[list[dict[str, object]], dict[str, float]]:
     """Rows, each compared with plain training for as many steps; and error rates at the short context as figures."""
-    plain = {each.steps: each for each in found if each.name == "plain"}
+    plain = {model.steps: model for model in models if model.name == "plain"}
     rows: list[dict[str, object]] = [
         {
-            "of": f"{each.name}, {each.steps} steps" if each.steps else each.name,
-            "full WER %": _rate(each.clean("full")),
-            "short WER %": _rate(each.clean("short")),
-            "penalty, points": each.found.penalty_points,
-            "short, against plain": str(each.against(plain[each.steps]).change)
-            if each.steps in plain and each is not plain[each.steps]
+            "of": f"{model.name}, {model.steps} steps" if model.steps else model.name,
+            "full WER %": _rate(model.clean("full")),
+            "short WER %": _rate(model.clean("short")),
+            "penalty, points": model.evaluation.penalty_points,
+            "short, against plain": str(model.against(plain[model.steps]).change)
+            if model.steps in plain and model is not plain[model.steps]
             else "",
-            "minutes": each.minutes,
+            "minutes": model.minutes,
         }
-        for each in found
+        for model in models
     ]
-    figures = {
-        f"repair_wer_percent_{'_'.join(filter(None, (each.name.lower().replace(' ', '_'), str(each.steps or ''))))}": (
-            each.clean("short").summary.wer_percent
-        )
-        for each in found
-    }
-    return rows, figures
+    return rows, {_figure(model): model.clean("short").summary.wer_percent for model in models}
+
+
+def _figure(model: RepairedModel) -> str:
+    parts = (model.name.lower().replace(" ", "_"), str(model.steps or ""))
+    return f"repair_wer_percent_{'_'.join(filter(None, parts))}"
 
 
 def _rate(condition: Condition) -> str:

@@ -72,12 +72,12 @@ class Taken:
     """Cost of training: fixed bytes, bytes per clip, and operations per clip."""
 
     fixed: float
-    each: float
+    per_clip: float
     flops: float
 
     def clips(self, memory: float) -> int:
         """Number of clips that fit into `memory` bytes."""
-        return max(0, int((memory - self.fixed) // self.each))
+        return max(0, int((memory - self.fixed) // self.per_clip))
 
 
 def sizes(options: argparse.Namespace) -> Measurement:
@@ -85,7 +85,7 @@ def sizes(options: argparse.Namespace) -> Measurement:
     names = ["tiny", "small"] if options.quick else [name for name in SIZES if name != "tiny-demo"]
     gpu = torch.cuda.is_available() and options.device != "cpu"
     attainable = matrix_flops() if gpu else 0.0
-    found = Measurement()
+    measurement = Measurement()
     logging.set_verbosity_error()  # it warns that a model without a cache uses none
     with tqdm(total=len(names) * len(WAYS), unit="way", desc="sizes", leave=False) as bar:
         for name in names:
@@ -95,22 +95,22 @@ def sizes(options: argparse.Namespace) -> Measurement:
                     "size": name,
                     "trained": way.name,
                     "GiB": taken.fixed / GIB,
-                    "per clip": taken.each / GIB,
+                    "per clip": taken.per_clip / GIB,
                     "TFLOP": taken.flops / 1e12,
                     **{f"in {memory}": taken.clips(memory * GIB) for memory in CARDS},
                 }
                 if gpu:
                     row |= measure(name, way, taken, attainable)
-                found.rows.append(row)
+                measurement.rows.append(row)
                 bar.update()
-    return found
+    return measurement
 
 
 def estimate(name: str, way: Way) -> Taken:
     """Estimate the cost of a step from two batches of different size."""
     few, more = (peak(name, way, clips) for clips in (FEW, MORE))
-    each = (more - few) / (MORE - FEW)
-    return Taken(few - FEW * each, each, flops(name, way))
+    per_clip = (more - few) / (MORE - FEW)
+    return Taken(few - FEW * per_clip, per_clip, flops(name, way))
 
 
 def peak(name: str, way: Way, clips: int) -> int:
@@ -155,7 +155,7 @@ def measure(name: str, way: Way, taken: Taken, attainable: float) -> dict[str, o
         return {f"peak of {CLIPS} clips, GiB": "out of memory"}
     return {
         f"peak of {CLIPS} clips, GiB": torch.cuda.max_memory_allocated() / GIB,
-        "estimated": (taken.fixed + CLIPS * taken.each) / GIB,
+        "estimated": (taken.fixed + CLIPS * taken.per_clip) / GIB,
         "clips/s": clips_per_s,
         "of a matrix product's speed, %": 100 * clips_per_s * taken.flops / attainable,
     }

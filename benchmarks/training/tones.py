@@ -26,12 +26,12 @@ def tones(folder: Path, train: int = 2000, test: int = 300, seed: int = 1) -> Co
     rng = np.random.default_rng(seed)
     with Writer(folder) as writer:
         for number in range(train + test):
-            said = [list(WORDS_HZ)[int(rng.integers(len(WORDS_HZ)))] for _ in range(int(rng.integers(*WORDS)) + 1)]
-            audio = np.concatenate(list(_spoken(said, rng)))
+            words = [list(WORDS_HZ)[int(rng.integers(len(WORDS_HZ)))] for _ in range(int(rng.integers(*WORDS)) + 1)]
+            audio = np.concatenate(list(_spoken(words, rng)))
             audio = audio + NOISE * rng.standard_normal(len(audio))
             split = "train" if number < train else "test"
             samples = (32_000 * audio).astype(np.int16)
-            writer.add(samples, id=str(number), text=" ".join(said), language="en", split=split)
+            writer.add(samples, id=str(number), text=" ".join(words), language="en", split=split)
         return writer.finish({"sources": []})
 
 

@@ -43,9 +43,9 @@ class Trained:
     def train(self, clips: Sequence[Clip], arm: Arm, seed: int) -> Path:
         """Train on these clips, whatever split they are in; return the model's folder."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
-        heard = subset(self.corpus, [replace(clip, split="train") for clip in clips], folder / "corpus")
+        selected = subset(self.corpus, [replace(clip, split="train") for clip in clips], folder / "corpus")
         options = Options(
-            heard.folder,
+            selected.folder,
             self.model,
             folder / "run",
             epochs=self.steps * BATCH / len(clips),
