@@ -68,7 +68,7 @@ def excerpt(id: str, format: str) -> Response:
             if from_s > time.time():
                 raise UnknownSource("there is no audio yet: from is a Unix time in the future")
             raise UnknownSource("no speech of that time is kept; the station's audio_kept_s says how long it is kept")
-        run_in_thread(partial(write, file, FORMATS[format], clips, from_s, n_samples))
+        run_in_thread(partial(write_excerpt, file, FORMATS[format], clips, from_s, n_samples))
         file.flush()
         return send_file(
             file.name,
@@ -97,7 +97,7 @@ def _times() -> tuple[float, float]:
     return from_s, to_s
 
 
-def write(file: IO[bytes], format: Format, clips: Iterable[Clip], from_s: float, n_samples: int) -> None:
+def write_excerpt(file: IO[bytes], format: Format, clips: Iterable[Clip], from_s: float, n_samples: int) -> None:
     """Write `n_samples` samples (16 kHz mono), starting at Unix time `from_s`."""
     pcm = bytearray(n_samples * SAMPLE_BYTES)
     for clip in clips:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import accumulate, pairwise
 
-from wire.breaks import words_of
+from wire.breaks import split_words
 from wire.languages import UNSPACED
 from wire.messages import Caption, Word
 
@@ -28,7 +28,7 @@ def corrected(caption: Caption, text: str) -> Caption:
     replace, or the silence they are inserted in, in proportion to their lengths; if that is too short, the time of the
     word before as well. No word has a confidence: no model has recognised the new text.
     """
-    texts, separator = words_of(caption.text, [word.text for word in caption.words])
+    texts, separator = split_words(caption.text, [word.text for word in caption.words])
     words: tuple[Word, ...] = ()
     if texts == [word.text for word in caption.words]:  # some have no words, or others than the text
         old_words, new_texts = caption.words, text.split()

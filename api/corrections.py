@@ -92,7 +92,7 @@ def of_station(id: str, number: int) -> dict[str, Any]:
         caption = ctx.archivist.revise(source, number, correction.start_s, correction)
     except ArchiveError as error:
         raise Problem(503, f"The caption cannot be corrected: {error}.") from error
-    ctx.log.tell(caption)
+    ctx.log.publish_correction(caption)
     return caption.as_dict()
 
 

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from wire.breaks import first_line, fits, screens, width, words_of
+from wire.breaks import first_line, fits, screens, split_words, width
 from wire.languages import PHRASED
 from wire.messages import Caption, Content
 
@@ -138,7 +138,7 @@ def timed_words(caption: Caption) -> tuple[list[tuple[str, float]], str, bool]:
     text = clean(caption.text)
     # In scripts without spaces, a space that is written is part of the word after it.
     recognised = [" " * word.text.startswith(" ") + clean(word.text) for word in caption.words]
-    texts, separator = words_of(text, recognised)
+    texts, separator = split_words(text, recognised)
     if texts == recognised:
         return list(zip(recognised, (word.start_s for word in caption.words), strict=True)), separator, True
     words, position = [], 0

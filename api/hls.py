@@ -13,7 +13,7 @@ from gevent import sleep
 from api import access, playlists
 from api.context import Context, context
 from api.problems import Problem
-from wire import watched
+from wire import audience
 from wire.broadcast import KEPT_S, Segment
 from wire.captions import latest_revisions
 from wire.errors import UnknownSource
@@ -97,8 +97,8 @@ def _wait_for_segments(ctx: Context, station: Station) -> list[Segment]:
         UnknownSource: HLS is switched off.
     """
     source = _source(station.id)
-    is_fresh = watched.say_listened(ctx.redis, source)
-    ctx.broadcasts.hold(source)
+    is_fresh = audience.register_listener(ctx.redis, source)
+    ctx.broadcasts.keep_alive(source)
     until_s = time.monotonic() + _WAIT_S
     while True:
         segments, now_s = ctx.broadcasts.listed(source), time.time()

@@ -18,7 +18,7 @@ from typing import Any
 from redis.exceptions import ConnectionError
 
 from api.viewer import Live, Signal, Viewer
-from wire import keys, watched
+from wire import audience, keys
 from wire.bus import Redis, RedisError
 from wire.messages import Status
 
@@ -121,11 +121,11 @@ class Hub:
     def _listen(self) -> None:
         with self._redis.pubsub() as pubsub:  # type: ignore[no-untyped-call]
             pubsub.psubscribe(keys.LIVE_PATTERN)
-            received_s, pinged, published_s = time.monotonic(), False, 0.0
+            received_s, pinged, registered_s = time.monotonic(), False, 0.0
             while not self._closing.is_set():
-                if time.monotonic() - published_s > watched.SAY_EVERY_S:
-                    published_s = time.monotonic()
-                    self._publish_watched()
+                if time.monotonic() - registered_s > audience.REGISTER_EVERY_S:
+                    registered_s = time.monotonic()
+                    self._register_viewers()
                 message: dict[str, Any] | None = pubsub.get_message(timeout=1.0)
                 if message is None:
                     silent_s = time.monotonic() - received_s
@@ -142,13 +142,13 @@ class Hub:
                     self._connected.set()
                     self._signal_all(Signal.RESUMED)
 
-    def _publish_watched(self) -> None:
+    def _register_viewers(self) -> None:
         with self._lock:
             sources = list(self._viewers)
         try:
-            watched.say(self._redis, sources)
+            audience.register_viewers(self._redis, sources)
         except RedisError as error:  # Redis may refuse writes and still publish; if it is unreachable, the loop notices
-            log.debug("cannot record which sources are watched: %s", error)
+            log.debug("cannot register which sources have viewers: %s", error)
 
     def _signal_all(self, signal: Signal) -> None:
         with self._lock:

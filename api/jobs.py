@@ -103,8 +103,8 @@ def remove(id: str) -> tuple[str, int]:
     source = source_name(Kind.JOB, id)
     if state_of(job, ctx.log.progress(source)).ended:
         ctx.jobs.remove(id)
-        ctx.log.forget(source)
-        ctx.archivist.forget(source)
+        ctx.log.delete(source)
+        ctx.archivist.delete(source)
         uploads.remove(Path(ctx.settings.data_dir), job.path)
     else:
         cancel(ctx, job)
@@ -116,8 +116,8 @@ def cancel(ctx: Context, job: Job) -> None:
     source = source_name(Kind.JOB, job.id)
     ctx.jobs.change(job.id, state=State.CANCELLED)
     queue.cancel_decode(ctx.redis, job.id)
-    ctx.log.forget(source)
-    ctx.archivist.forget(source)
+    ctx.log.delete(source)
+    ctx.archivist.delete(source)
     ctx.statuses.save(Status(source, State.CANCELLED, since_s=time.time()))
     uploads.remove(Path(ctx.settings.data_dir), job.path)
 

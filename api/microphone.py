@@ -109,7 +109,7 @@ def _record(ctx: Context, ws: Server) -> None:
             ended = closed.reason in FINAL_CODES and not ctx.hub.closing
             raise
         finally:
-            (ctx.microphones.close if ended else ctx.microphones.leave)(hello.id, connection.number)
+            (ctx.microphones.close if ended else ctx.microphones.mark_disconnected)(hello.id, connection.number)
         relaying.join(ctx.settings.microphone_drain_s)
 
 

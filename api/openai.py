@@ -167,7 +167,7 @@ def _pages(ctx: Context, job: Job) -> Iterator[list[Caption]]:
                     job = ctx.jobs.get(job.id)
                     state = jobs.state_of(job, progress)
             except RedisError as error:
-                problems.redis_away(error)  # only logs it: the job is not lost
+                problems.redis_unavailable(error)  # only logs it: the job is not lost
             if state.ended:
                 break
             yield page

@@ -17,7 +17,7 @@ from werkzeug.routing import IntegerConverter
 
 from api.problems import Problem
 from wire.errors import BadRequest
-from wire.hot_words import checked
+from wire.hot_words import validate_hot_words
 from wire.languages import code_of
 from wire.messages import Task
 
@@ -176,7 +176,7 @@ def hot_words(given: Any, field: str = "hot_words") -> tuple[str, ...]:
         BadRequest: they are invalid.
     """
     try:
-        return checked(given)
+        return validate_hot_words(given)
     except ValueError as error:
         raise BadRequest(f"{field.rpartition('.')[2]} {error}", field) from error
 
@@ -186,7 +186,7 @@ def prompt_hot_words(text: str) -> list[str]:
     words: list[str] = []
     for word in split_list("".join(c if c.isprintable() else "\n" for c in text)):
         with suppress(ValueError):
-            words = list(checked([*words, word]))
+            words = list(validate_hot_words([*words, word]))
     return words
 
 

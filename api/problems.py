@@ -12,7 +12,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntity
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing.exceptions import RequestRedirect, WebsocketMismatch
 
-from wire.bus import AWAY, RedisError
+from wire.bus import UNAVAILABLE, RedisError
 from wire.errors import BadRequest, DecodeError, QueueFull, UndertextError, UnknownSource
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Problem(Exception):
         self.field = field
 
 
-def redis_away(error: RedisError) -> Problem:
+def redis_unavailable(error: RedisError) -> Problem:
     """The problem to report when Redis does not answer."""
     log.warning("Redis does not answer: %s", error)
     return Problem(503, "Redis does not answer. Is it running where REDIS_URL says?", {"Retry-After": "2"})
@@ -69,8 +69,8 @@ def from_error(error: Exception) -> Problem:
         if isinstance(error, cls):
             field = error.field if isinstance(error, BadRequest) else ""
             return Problem(status, str(error), {"Retry-After": "10"} if status == 429 else None, field)
-    if isinstance(error, AWAY):
-        return redis_away(error)
+    if isinstance(error, UNAVAILABLE):
+        return redis_unavailable(error)
     if isinstance(error, (ClientDisconnected, ParseException)):
         return Problem(400, "The request's body is incomplete, or its chunks are malformed: send it again.")
     if isinstance(error, RequestEntityTooLarge):

@@ -12,7 +12,7 @@ from simple_websocket import ConnectionClosed, Server
 from api import openai_shapes, problems
 from api.context import Context
 from api.formats import dumps
-from wire.bus import AWAY
+from wire.bus import UNAVAILABLE
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class Client:
         while True:
             try:
                 return call()
-            except AWAY:
+            except UNAVAILABLE:
                 if not self.connected:
                     raise
                 self.pause(AWAY_S)

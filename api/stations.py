@@ -99,8 +99,8 @@ def remove(id: str) -> tuple[str, int]:
     ctx = context()
     ctx.stations.remove(id)
     source = source_name(Kind.STATION, id)
-    ctx.log.forget(source)
-    ctx.archivist.forget(source)
+    ctx.log.delete(source)
+    ctx.archivist.delete(source)
     ctx.redis.publish(keys.live(source), json.dumps({"type": "end", "source": source}))
     return "", 204
 

@@ -29,7 +29,7 @@ from tqdm import tqdm
 from api import formats
 from api.archive.merging import Period
 from api.archive.query import expression
-from api.archive.store import Archive, Copied, Search
+from api.archive.store import Archive, LogPosition, Search
 from benchmarks.report import Row, arguments, report
 from wire.messages import Caption, Word
 
@@ -84,14 +84,14 @@ class Language:
 
 def fill(archive: Archive, language: Language, stations: int, each: int) -> None:
     """Fill the archive with captions of all stations in turn."""
-    known: dict[str, Copied] = {}
+    known: dict[str, LogPosition] = {}
     with tqdm(total=stations * each, unit="caption", desc="keep") as progress:
         for first in range(1, each + 1, _PAGE):
             ids = range(first, min(first + _PAGE, each + 1))
             for number in range(stations):
                 source = f"stations/s{number}"
                 captions = [language.caption(source, id, _begins_s(id)) for id in ids]
-                now = Copied(1, captions[-1].event, captions[-1].committed_s)
+                now = LogPosition(1, captions[-1].event, captions[-1].committed_s)
                 archive.add(source, captions, now, known.get(source))
                 known[source] = now
                 progress.update(len(captions))
@@ -131,8 +131,8 @@ def _written_ms(archive: Archive, language: Language, each: int) -> float:
 
     def write(id: int) -> None:
         caption = language.caption("stations/new", id, _begins_s(each + id))
-        before = Copied(1, id - 1, _begins_s(each + id - 1) + _CAPTION_S) if id > 1 else None
-        assert archive.add(caption.source, [caption], Copied(1, id, caption.committed_s), before)
+        before = LogPosition(1, id - 1, _begins_s(each + id - 1) + _CAPTION_S) if id > 1 else None
+        assert archive.add(caption.source, [caption], LogPosition(1, id, caption.committed_s), before)
 
     return _median_ms(write, range(1, 101))
 

@@ -95,7 +95,7 @@ def withheld(sound: Sound, judged: Sequence[Chunk]) -> float:
     unheard = spoken.copy()
     for chunk in judged:
         if chunk.pcm:
-            unheard[samples(chunk.begin_s) : samples(chunk.end_s)] = False
+            unheard[samples(chunk.transcribed_from_s) : samples(chunk.end_s)] = False
     return float(unheard.sum() / spoken.sum())
 
 

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from api.audio import FORMATS, write
+from api.audio import FORMATS, write_excerpt
 from benchmarks.engine_wer import wer_percent
 from benchmarks.report import Row, arguments, report
 from demo import exam
@@ -121,7 +121,7 @@ def minute_ms(speech: Sequence[Pcm]) -> float:
     spent_ms = []
     for _ in range(9):
         began_s = time.process_time()
-        write(io.BytesIO(), FORMATS["mp3"], kept, 0.0, len(whole))
+        write_excerpt(io.BytesIO(), FORMATS["mp3"], kept, 0.0, len(whole))
         spent_ms.append(1000 * (time.process_time() - began_s))
     return median(spent_ms)
 

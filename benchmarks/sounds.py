@@ -103,7 +103,7 @@ def speechless(duration_s: float) -> Iterator[Sound]:
     while sum(map(len, pieces)) < count:
         played = (music.jingle(rng.choice(LANGUAGES), rng), music.sting(rng), music.bed(rng.uniform(5, 40), rng))
         for stereo in played:
-            pieces += [_mono(music.levelled(stereo, SPEECH_DBFS)), np.zeros(samples(rng.uniform(0, 2)), np.float32)]
+            pieces += [_mono(music.at_level(stereo, SPEECH_DBFS)), np.zeros(samples(rng.uniform(0, 2)), np.float32)]
     yield Sound("jingles, stings, beds", np.concatenate(pieces)[:count])
     for kind in noise.KINDS:
         for dbfs in (-20, -50):

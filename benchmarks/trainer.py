@@ -46,7 +46,7 @@ from benchmarks.training.short_context import repair
 from benchmarks.training.sizes import sizes
 from demo import exam
 from demo.bulletins import LANGUAGES
-from trainer.evaluation.decoding import TOKENS_AT_LEAST, Listening, decode
+from trainer.evaluation.decoding import TOKENS_AT_LEAST, DecodingOptions, decode
 from trainer.evaluation.evaluate import Plan, evaluate
 from trainer.evaluation.recogniser import Recogniser, load
 from trainer.evaluation.utterances import Audio, Utterance, of_examples
@@ -114,12 +114,12 @@ def speed(options: argparse.Namespace) -> Measurement:
     measurement = Measurement()
     for context_s in (FULL_S, LIVE_S):
         clips = 2048 if gpu else (1 if options.quick else 16)
-        listening = Listening(context_s, tokens_per_s=(CLIP_TOKENS - TOKENS_AT_LEAST) / CLIP_S)
+        decoding = DecodingOptions(context_s, tokens_per_s=(CLIP_TOKENS - TOKENS_AT_LEAST) / CLIP_S)
         if gpu:  # warm up
-            decode(recogniser, noises(256), listening)
+            decode(recogniser, noises(256), decoding)
         began_s = time.perf_counter()
         with tqdm(total=clips, unit="clip", desc=f"small at {context_s:g} s", leave=False) as bar:
-            decode(recogniser, noises(clips), listening, bar.update)
+            decode(recogniser, noises(clips), decoding, bar.update)
         samples_per_s = clips / (time.perf_counter() - began_s)
         of = f"small, {context_s:g} s, {recogniser.device.type}"
         measurement.rows.append({"of": of, "samples/s": samples_per_s})

@@ -59,7 +59,7 @@ def bed(duration_s: float, rng: random.Random) -> Stereo:
     return _faded(out, 0.6, 1.0)
 
 
-def levelled(audio: Stereo, dbfs: float) -> Stereo:
+def at_level(audio: Stereo, dbfs: float) -> Stereo:
     """Scale audio to an RMS of `dbfs`, keeping peaks below full scale."""
     rms = float(np.sqrt(np.mean(np.square(audio)))) or 1.0
     out = audio * np.float32(10 ** (dbfs / 20) / rms)

@@ -95,6 +95,6 @@ def _station_music(rng: np.random.Generator) -> NDArray[np.float64]:
     while sum(map(len, parts)) < noises.BANK_SAMPLES:
         breaks = music.jingle(chance.choice(("sv", "en")), chance), music.sting(chance)
         for piece in (music.bed(chance.uniform(5, 12), chance), chance.choice(breaks)):
-            mono = music.levelled(piece, -20.0).mean(axis=1).astype(np.float64)
+            mono = music.at_level(piece, -20.0).mean(axis=1).astype(np.float64)
             parts.append(soxr.resample(mono, music.RATE_HZ, SAMPLE_RATE))
     return np.concatenate(parts)[: noises.BANK_SAMPLES]

@@ -95,7 +95,7 @@ def programme(language: Language, rng: random.Random) -> Iterator[Item]:
     """The items of one programme."""
     title = rng.choice(_NAMES[language])
     readers = [_reader(language, rng) for _ in range(2)]
-    yield _item(title, _then_silence(music.levelled(music.jingle(language, rng), MUSIC_DBFS), 0.2))
+    yield _item(title, _then_silence(music.at_level(music.jingle(language, rng), MUSIC_DBFS), 0.2))
     texts = bulletin(language, rng, "held-out", rng.randint(*SENTENCES))
     story = 0
     while texts:
@@ -105,7 +105,7 @@ def programme(language: Language, rng: random.Random) -> Iterator[Item]:
         story += 1
         if texts:
             yield _item(title, _between(rng))
-    yield _item(title, _then_silence(music.levelled(music.bed(rng.uniform(*CLOSING_S), rng), MUSIC_DBFS), 0.1))
+    yield _item(title, _then_silence(music.at_level(music.bed(rng.uniform(*CLOSING_S), rng), MUSIC_DBFS), 0.1))
 
 
 def _reader(language: Language, rng: random.Random) -> Voice:
@@ -130,7 +130,7 @@ def _story(title: str, texts: list[str], reader: Voice, rng: random.Random) -> I
     audio = np.repeat(np.concatenate(parts)[:, None], 2, axis=1)
     if with_bed:
         level = SPEECH_DBFS - rng.uniform(*BED_BELOW_DB)
-        bed = music.levelled(music.bed(samples / RATE_HZ, rng), level)
+        bed = music.at_level(music.bed(samples / RATE_HZ, rng), level)
         audio[: len(bed)] += bed[: len(audio)]
     return Item(title, _to_int16(audio), tuple(spoken))
 
@@ -142,7 +142,7 @@ def _between(rng: random.Random) -> Stereo:
     if choice < 0.7:
         return np.zeros((round(pause_s * RATE_HZ), 2), np.float32)
     transition = music.sting(rng) if choice < 0.9 else music.bed(rng.uniform(4, 7), rng)
-    return _then_silence(music.levelled(transition, MUSIC_DBFS), 0.3)
+    return _then_silence(music.at_level(transition, MUSIC_DBFS), 0.3)
 
 
 def _on_air(speech: Speech) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from wire.bus import AWAY, Redis, RedisError
+from wire.bus import UNAVAILABLE, Redis, RedisError
 from wire.errors import UndertextError
 from wire.jobs import waiting_decodes
 from wire.messages import Job, State
@@ -94,7 +94,7 @@ class Attempt:
         while True:
             try:
                 return ask()
-            except AWAY as error:
+            except UNAVAILABLE as error:
                 log.debug("job %s: waiting for Redis: %s", self._id, error)
                 if self._stopping.wait(1.0):
                     raise Interrupted from error

@@ -30,7 +30,7 @@ class Broadcast:
     """The audio of one station. One thread may call `open`, `feed` and `cut`, another one `send`.
 
     Args:
-        wanted: returns True while somebody listens.
+        has_listeners: returns True while somebody listens.
         now_s: Unix time.
     """
 
@@ -39,12 +39,12 @@ class Broadcast:
         source: str,
         broadcasts: Broadcasts,
         *,
-        wanted: Callable[[], bool],
+        has_listeners: Callable[[], bool],
         now_s: Callable[[], float] = time.time,
     ) -> None:
         self._source = source
         self._broadcasts = broadcasts
-        self._wanted = wanted
+        self._has_listeners = has_listeners
         self._now_s = now_s
         self._kept: deque[Sound] = deque(maxlen=LISTED)
         self._sent: Sound | None = None  # the newest one sent, while somebody listens
@@ -85,7 +85,7 @@ class Broadcast:
 
     def send(self) -> None:
         """Publish new segments if somebody listens. A failure is logged once and does not affect the captions."""
-        if not self._wanted():
+        if not self._has_listeners():
             self._sent = None
             return
         # Nothing for a station that has been off air for long: its last audio would pass for current.

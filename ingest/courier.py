@@ -75,7 +75,7 @@ class Courier:
         self.queued: tuple[int, int] | None = None
         self._dirty = True
         self._saved_s = 0.0
-        self._away = False
+        self._redis_unavailable = False
         self._sent_s = 0.0
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -176,13 +176,13 @@ class Courier:
             self._redis_failed(error)
 
     def _redis_failed(self, error: Exception) -> None:
-        if not self._away:
-            self._away = True
+        if not self._redis_unavailable:
+            self._redis_unavailable = True
             log.warning("%s: keeping chunks in memory for now: %s", self._status.source, error)
 
     def _redis_recovered(self) -> None:
-        if self._away:
-            self._away = False
+        if self._redis_unavailable:
+            self._redis_unavailable = False
             log.info("%s: sending chunks to Redis again", self._status.source)
 
 

@@ -24,7 +24,7 @@ from rq.serializers import JSONSerializer
 
 from ingest import uploads
 from ingest.presence import register_worker
-from wire.bus import AWAY
+from wire.bus import UNAVAILABLE
 from wire.jobs import UPLOADS, queue
 from wire.metrics import IngestMetrics
 
@@ -56,7 +56,7 @@ class DecodeWorker(SimpleWorker):
             while not done.wait(BEAT_S):
                 try:
                     self.maintain_heartbeats(job, execution)
-                except AWAY as error:
+                except UNAVAILABLE as error:
                     log.debug("heartbeat to RQ failed: %s", error)
 
         thread = threading.Thread(target=beat, name="rq heartbeat", daemon=True)
@@ -117,7 +117,7 @@ def main(argv: list[str]) -> int:
             )
             worker.stopping = context.stopping
             worker.work(logging_level="CRITICAL")
-    except AWAY as error:
+    except UNAVAILABLE as error:
         log.debug("Redis is unavailable, which the next decoder will report: %s", error)
         return 0
     return 0 if context.stopping.is_set() else 1

@@ -49,7 +49,7 @@ class Keeper:
             vorbis = encode(chunk.pcm[chunk.lead_samples * SAMPLE_BYTES :])
             self._kept.add(chunk.source, Clip(chunk.start_s, chunk.n_samples, vorbis), kept_s=self._kept_s)
         else:
-            self._kept.forget(chunk.source, chunk.end_s - self._kept_s)
+            self._kept.delete_before(chunk.source, chunk.end_s - self._kept_s)
 
 
 def encode(pcm: bytes) -> bytes:

@@ -32,7 +32,7 @@ class LiveCutter:
     Args:
         source: its name.
         partial_samples: interval of partial chunks; 0 for none.
-        wanted: returns True if partial chunks are of use: somebody watches, and transcribers take them.
+        partials_wanted: returns True if partial chunks are of use: somebody watches, and transcribers take them.
         steady: for a microphone: one epoch from one `open` to the next regardless of its clock, with a last chunk even
             if no audio arrived.
         now_s: Unix time.
@@ -51,7 +51,7 @@ class LiveCutter:
         hot_words: tuple[str, ...] = (),
         task: Task | None = None,
         partial_samples: int = 0,
-        wanted: Callable[[], bool] = lambda: True,
+        partials_wanted: Callable[[], bool] = lambda: True,
         steady: bool = False,
         now_s: Callable[[], float] = time.time,
     ) -> None:
@@ -66,7 +66,7 @@ class LiveCutter:
         self._hot_words = hot_words
         self._task = task
         self._partial_samples = partial_samples
-        self._wanted = wanted
+        self._partials_wanted = partials_wanted
         self._steady = steady
         self._now_s = now_s
         self._connection = 0
@@ -170,7 +170,7 @@ class LiveCutter:
         self._ahead_samples = chunker.pending_samples
         # Sources that send in bursts, such as HLS, complete a chunk in a moment.
         in_time = now_s - self._sent_s >= seconds(self._partial_samples) / 2
-        if not in_time or len(self._outbox) or not self._wanted():
+        if not in_time or len(self._outbox) or not self._partials_wanted():
             return
         self._sent_s = now_s
         chunk = self._chunk(chunker.partial(), self._detector.fork(), now_s)

@@ -47,7 +47,7 @@ class MicrophoneSupervisor:
         self._leases = Leases(redis, worker, ttl_s=settings.lease_s)
         self._readers: dict[str, MicrophoneReader] = {}
         self._queue = ChunkQueue(redis)
-        self._neglected = False  # no transcriber takes partial chunks
+        self._partials_ignored = False  # no transcriber takes partial chunks
         self._polled_s = 0.0
 
     def run(self, stop: threading.Event) -> None:
@@ -56,7 +56,7 @@ class MicrophoneSupervisor:
         while not stop.is_set():
             self._reap()
             with contextlib.suppress(RedisError):
-                self._neglected = self._queue.neglected()
+                self._partials_ignored = self._queue.partials_ignored()
             self._metrics.running.labels(Kind.MICROPHONE).set(len(self._readers))
             free = self._settings.max_microphones - len(self._readers)
             if free <= 0:
@@ -125,6 +125,6 @@ class MicrophoneSupervisor:
             stop,
             worker=self._worker,
             hold=lambda: self._leases.hold(source),
-            wanted=lambda: not self._neglected,
+            partials_wanted=lambda: not self._partials_ignored,
         )
         reader.start()

@@ -18,7 +18,7 @@ from ingest.settings import Settings
 from wire.bus import Redis, RedisError
 from wire.messages import Hello, Kind, State, source_name
 from wire.metrics import IngestMetrics
-from wire.microphone import Frame, Mark, Microphones
+from wire.microphone import Frame, Microphones, Position
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class MicrophoneReader:
 
     Args:
         hold: state of our lease on it; another process continues when it is lost.
-        wanted: returns True if partial chunks are of use.
+        partials_wanted: returns True if partial chunks are of use.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class MicrophoneReader:
         *,
         worker: str,
         hold: Callable[[], Hold],
-        wanted: Callable[[], bool] = lambda: True,
+        partials_wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         self._hello = hello
         self._connection = 1
@@ -66,7 +66,7 @@ class MicrophoneReader:
         self._disconnected_at_s: float | None = None  # monotonic time of its disconnection; None while connected
         self._giving_way = False  # it ends unless it is resumed
         self._courier = Courier(
-            redis, outbox, first_status(self._source, worker), metrics, hold=hold, on_sent=self._mark
+            redis, outbox, first_status(self._source, worker), metrics, hold=hold, on_sent=self._save_position
         )
         self._cutter = LiveCutter(
             self._source,
@@ -76,7 +76,7 @@ class MicrophoneReader:
             chunk_samples=settings.chunk_samples,
             lead_samples=settings.lead_samples,
             partial_samples=settings.partial_samples,
-            wanted=wanted,
+            partials_wanted=partials_wanted,
             steady=True,
         )
         self._thread = threading.Thread(target=self._run, name=f"microphone {hello.id}", daemon=True)
@@ -168,7 +168,7 @@ class MicrophoneReader:
         self._cutter.close()
         self._courier.report(state=state, detail=detail, activity="")
         try:
-            self._microphones.done(self._hello.id)
+            self._microphones.mark_ended(self._hello.id)
         except RedisError as error:  # another process will find it later, and that its frames have expired
             log.debug("the end of microphone %s was not recorded: %s", self._hello.id, error)
 
@@ -240,12 +240,12 @@ class MicrophoneReader:
 
     def _resume_point(self) -> bytes:
         """The entry after which to continue, if another process has read it before."""
-        mark = self._microphones.marked(self._hello.id)
-        if mark.n_chunks:
-            self._courier.queued = mark.epoch, mark.n_chunks
-        return mark.entry
+        position = self._microphones.position(self._hello.id)
+        if position.n_chunks:
+            self._courier.queued = position.epoch, position.n_chunks
+        return position.entry
 
-    def _mark(self, sent_s: float, epoch: int, n_chunks: int) -> None:
+    def _save_position(self, sent_s: float, epoch: int, n_chunks: int) -> None:
         """Record where another process would have to continue. Runs on the courier's thread.
 
         Args:
@@ -254,4 +254,4 @@ class MicrophoneReader:
         while len(self._fed) > 1 and self._fed[1][1] <= sent_s:
             self._fed.popleft()
         if self._fed:
-            self._microphones.mark(self._hello.id, Mark(self._fed[0][0], epoch, n_chunks))
+            self._microphones.save_position(self._hello.id, Position(self._fed[0][0], epoch, n_chunks))

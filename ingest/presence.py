@@ -7,7 +7,7 @@ import threading
 
 from prometheus_client import CollectorRegistry
 
-from wire.bus import AWAY, Redis
+from wire.bus import UNAVAILABLE, Redis
 from wire.metrics import exposition
 from wire.workers import Worker
 
@@ -23,7 +23,7 @@ def register_worker(redis: Redis, service: str, registry: CollectorRegistry, sto
     while not stop.is_set():
         try:
             worker = Worker(redis, service, lambda: exposition(registry))
-        except AWAY as error:
+        except UNAVAILABLE as error:
             if not waiting:  # log once per outage
                 log.warning("%s: waiting for Redis: %s", service, error)
             waiting = True

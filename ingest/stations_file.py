@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from wire import hot_words
 from wire.errors import SettingsError
+from wire.hot_words import validate_hot_words
 from wire.languages import CODES, code_of
 from wire.messages import Station, Task
 
@@ -75,7 +75,7 @@ def _station(path: Path, number: int, entry: Any, environ: Mapping[str, str]) ->
         raise SettingsError(f"{where}: the task must be one of {', '.join(get_args(Task))}, not {task!r}")
     listen_url = entry.get("listen_url")
     try:
-        words = hot_words.checked(entry.get("hot_words"))
+        words = validate_hot_words(entry.get("hot_words"))
     except ValueError as error:
         raise SettingsError(f"{where}: `hot_words` {error}") from error
     return Station(

@@ -24,7 +24,7 @@ from ingest.outbox import Outbox
 from ingest.precedence import Precedence
 from ingest.settings import Settings
 from ingest.station import StationReader
-from wire import keys, watched
+from wire import audience, keys
 from wire.broadcast import Broadcasts
 from wire.bus import Redis, RedisError
 from wire.errors import DecodeError
@@ -91,11 +91,11 @@ class Supervisor:
         self._stopping: dict[str, StationReader] = {}
         self._counted_stations: set[str] = set()  # those with labels in the metrics
         self._queue = ChunkQueue(redis)
-        self._wanted: frozenset[str] = frozenset()  # sources whose partial chunks are of use
+        self._partials_wanted: frozenset[str] = frozenset()  # sources whose partial chunks are of use
         self._listened: frozenset[str] = frozenset()  # sources with listeners
         self._broadcasts = Broadcasts(redis)
         self._released_s = 0.0
-        self._away = False
+        self._redis_unavailable = False
         self._counted = 1
         self._counted_s = -COUNT_EVERY_S
 
@@ -111,11 +111,11 @@ class Supervisor:
             while not stop.is_set():
                 try:
                     self.poll()
-                    self._away = False
+                    self._redis_unavailable = False
                 except RedisError as error:  # any error: without this thread, the stations would not be supervised
-                    if not self._away:
+                    if not self._redis_unavailable:
                         log.warning("Redis is unavailable: %s", error)
-                    self._away = True
+                    self._redis_unavailable = True
                 stop.wait(POLL_EVERY_S)
         finally:
             self.close()
@@ -130,7 +130,7 @@ class Supervisor:
         self._precedence.answered(time.monotonic())
         self._end_changed(registered)
         self._reap()
-        self._forget_removed(registered)
+        self._drop_metrics_of_removed(registered)
         fair = share(len(registered), self._processes())
         self._release_surplus(len(self._readers) - fair)
         for station in registered.values():
@@ -140,8 +140,8 @@ class Supervisor:
                 self._take(station)
         self._metrics.running.labels(Kind.STATION).set(len(self._readers))
         reading = [source_name(Kind.STATION, id) for id in self._readers]
-        self._wanted = watched.among(self._redis, () if self._queue.neglected() else reading)
-        self._listened = watched.among(self._redis, reading, key=keys.listened)
+        self._partials_wanted = audience.with_viewers(self._redis, () if self._queue.partials_ignored() else reading)
+        self._listened = audience.with_listeners(self._redis, reading)
 
     def close(self) -> None:
         """Stop all readers and release the leases."""
@@ -179,7 +179,7 @@ class Supervisor:
                 del self._stopping[id]
                 self._leases.release(source_name(Kind.STATION, id))
 
-    def _forget_removed(self, registered: dict[str, Station]) -> None:
+    def _drop_metrics_of_removed(self, registered: dict[str, Station]) -> None:
         """Delete the metrics of stations that were removed, so that labels stay bounded."""
         for id in self._counted_stations - registered.keys() - self._stopping.keys():
             self._metrics.reconnects.remove(id)
@@ -214,7 +214,7 @@ class Supervisor:
         kept_s = self._settings.audio_kept_s
         broadcast = None
         if self._settings.hls:
-            broadcast = Broadcast(source, self._broadcasts, wanted=lambda: source in self._listened)
+            broadcast = Broadcast(source, self._broadcasts, has_listeners=lambda: source in self._listened)
         courier = Courier(
             self._redis,
             outbox,
@@ -232,7 +232,7 @@ class Supervisor:
             chunk_samples=self._settings.chunk_samples,
             lead_samples=self._settings.lead_samples,
             partial_samples=self._settings.partial_samples,
-            wanted=lambda: source in self._wanted,
+            partials_wanted=lambda: source in self._partials_wanted,
             language=station.language,
             hot_words=station.hot_words,
             task=station.task,

@@ -12,7 +12,7 @@ from typing import Any
 from trainer.commands import COMMANDS
 from trainer.errors import TrainerError
 from trainer.names import closest_option, run_path
-from trainer.refusals import explain
+from trainer.os_errors import explain
 from trainer.stopping import Stopped
 
 _EXAMPLES = """\

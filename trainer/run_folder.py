@@ -23,9 +23,9 @@ ENDED_NAME = "ended.txt"
 #: The checkpoints that a run writes.
 MODELS = ("best", "last")
 #: The metric that decides which model is the best, and when to stop early.
-DECISIVE = "dev_wer_percent"
+DEV_WER = "dev_wer_percent"
 #: The metric that breaks its ties.
-CHARACTERS = "dev_cer_percent"
+DEV_CER = "dev_cer_percent"
 #: Key of plan.json that may differ when a run resumes: on another machine, say.
 UNCHECKED = "environment"
 
@@ -74,10 +74,10 @@ class RunFolder:
     @cached_property
     def best(self) -> tuple[int, float] | None:
         """Step and value of the lowest word error rate on dev, in percent; None before the first evaluation."""
-        measured = [row for row in self.metrics if DECISIVE in row]
+        measured = [row for row in self.metrics if DEV_WER in row]
         # Of equal results the latest, which is the one that training keeps.
-        best = min(measured, key=lambda row: (row[DECISIVE], row.get(CHARACTERS, 0.0), -row["step"]), default=None)
-        return None if best is None else (int(best["step"]), best[DECISIVE])
+        best = min(measured, key=lambda row: (row[DEV_WER], row.get(DEV_CER, 0.0), -row["step"]), default=None)
+        return None if best is None else (int(best["step"]), best[DEV_WER])
 
     def series(self, name: str) -> list[tuple[float, float]]:
         """Return the steps and values of one metric."""

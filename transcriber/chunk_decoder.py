@@ -13,7 +13,7 @@ from transcriber.engine import Engine, Hypothesis, Recognition
 from transcriber.outcome import Outcome, Part, Reading
 from transcriber.recognition import recognise
 from transcriber.rules import doubtful, judge
-from wire.bus import AWAY
+from wire.bus import UNAVAILABLE
 from wire.chunk import Chunk
 from wire.messages import Task, split_source
 from wire.metrics import TranscriberMetrics
@@ -79,7 +79,7 @@ class ChunkDecoder:
         recognitions: list[list[Recognition]] | None
         try:
             recognitions = recognise(engine, wholes, self._task, self._previous, follow_turns=self._follow_turns)
-        except AWAY:
+        except UNAVAILABLE:
             raise
         except Exception as error:  # noqa: BLE001  # no error of an engine may affect the other chunks
             if len(groups) == len(groups[0]) == 1:

@@ -46,10 +46,9 @@ def group_chunks(deliveries: Iterable[Delivery], context_s: float) -> list[list[
     for delivery in deliveries:
         chunk = delivery.chunk
         if groups and _follows(groups[-1][-1].chunk, chunk):
-            group = [each.chunk for each in groups[-1]]
-            if len(group[0].heard) // SAMPLE_BYTES + sum(each.n_samples for each in [*group[1:], chunk]) <= int(
-                context_s * SAMPLE_RATE_HZ
-            ):
+            first, *others = (each.chunk for each in groups[-1])
+            first_samples = len(first.transcribed_pcm) // SAMPLE_BYTES
+            if first_samples + sum(each.n_samples for each in [*others, chunk]) <= int(context_s * SAMPLE_RATE_HZ):
                 groups[-1].append(delivery)
                 continue
         groups.append([delivery])
@@ -76,11 +75,11 @@ def is_reliable(whole: Chunk, recognitions: Sequence[Recognition]) -> bool:
     if any(judge(hypothesis).reason for hypothesis in likeliest):
         return False
     words = [word for hypothesis in likeliest for word in hypothesis.words]
-    sound = is_sounding(np.frombuffer(whole.heard, dtype="<i2").astype(np.float32) / 32768.0)
-    ends_s = [whole.begin_s, *(min(word.end_s, word.start_s + _WORD_S) for word in words)]
+    sound = is_sounding(np.frombuffer(whole.transcribed_pcm, dtype="<i2").astype(np.float32) / 32768.0)
+    ends_s = [whole.transcribed_from_s, *(min(word.end_s, word.start_s + _WORD_S) for word in words)]
     begins_s = [*(word.start_s for word in words), whole.end_s]
     for end_s, begin_s in zip(ends_s, begins_s, strict=True):
-        first, last = (round((at_s - whole.begin_s) * SAMPLE_RATE_HZ) // STEP for at_s in (end_s, begin_s))
+        first, last = (round((at_s - whole.transcribed_from_s) * SAMPLE_RATE_HZ) // STEP for at_s in (end_s, begin_s))
         if begin_s - end_s > _MISSED_S and seconds(STEP) * int(sound[first:last].sum()) > _SOUND_S:
             return False
     return True
@@ -118,7 +117,7 @@ def _distributed(words: Sequence[Word], chunks: Sequence[Chunk]) -> list[list[Wo
     for word in words:
         number = max(number, bisect_right(borders_s, word.middle_s))
         shared[number].append(word)
-        if number + 1 < len(chunks) and word.middle_s >= chunks[number + 1].begin_s:
+        if number + 1 < len(chunks) and word.middle_s >= chunks[number + 1].transcribed_from_s:
             shared[number + 1].append(word)
     return shared
 

@@ -17,9 +17,9 @@ from transcriber.on_air import NoRoom, OnAir, Replaceable
 from transcriber.second_try import SecondTry
 from transcriber.settings import Settings
 from transcriber.worker import Transcriber
-from wire.bus import AWAY, connect
+from wire.bus import UNAVAILABLE, connect
 from wire.errors import ModelError, UndertextError, Unsupported
-from wire.gpus import one_of_several
+from wire.gpus import reserve_gpu
 from wire.messages import Task
 from wire.metrics import TranscriberMetrics, exposition
 from wire.queue import ChunkQueue
@@ -56,9 +56,9 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
         logging.getLogger("huggingface_hub").propagate = False  # it installs its own handler
         if settings.device not in ("auto", "cuda"):
             return run(settings)
-        with one_of_several(connect(settings.redis_url), os.environ):  # CUDA reads this environment
+        with reserve_gpu(connect(settings.redis_url), os.environ):  # CUDA reads this environment
             return run(settings)
-    except AWAY as error:
+    except UNAVAILABLE as error:
         # Do not log the URL: it may contain a password.
         print(f"transcriber: no Redis answers at REDIS_URL: {error}", file=sys.stderr)
         return 1
@@ -72,7 +72,7 @@ def run(settings: Settings) -> int:
 
     Raises:
         ModelError: the model cannot be loaded.
-        AWAY: Redis was unreachable for too long.
+        UNAVAILABLE: Redis was unreachable for too long.
     """
     registry = CollectorRegistry()
     metrics = TranscriberMetrics(registry)
@@ -96,7 +96,7 @@ def serve(settings: Settings, on_air: OnAir, metrics: TranscriberMetrics, regist
     The heartbeat starts after the model is loaded and warm, so that only ready transcribers are counted.
 
     Raises:
-        AWAY: Redis was unreachable for too long.
+        UNAVAILABLE: Redis was unreachable for too long.
     """
     redis = connect(settings.redis_url)
     try:

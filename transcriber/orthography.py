@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from wire.breaks import CLAUSE_ENDS, CLOSERS, SENTENCE_ENDS
-from wire.languages import SPACELESS, apart
+from wire.languages import SPACELESS, needs_space
 
 #: Punctuation after words: ends of sentences and clauses, closing quotation marks and brackets.
 _TRAILING_MARKS = "".join(SENTENCE_ENDS | CLAUSE_ENDS) + CLOSERS
@@ -25,7 +25,7 @@ def spaced(words: Iterable[str], language: str | None) -> list[str]:
     """
     result: list[str] = []
     for word in words:
-        missing = result and not separator(language) and apart(result[-1], word)
+        missing = result and not separator(language) and needs_space(result[-1], word)
         result.append(f" {word}" if missing else word if result else word.lstrip())
     return result
 

@@ -85,8 +85,8 @@ def recognise(
     whole = [
         _Stretch(
             chunk,
-            np.frombuffer(chunk.heard, dtype="<i2").astype(np.float32) / 32768.0,
-            chunk.begin_s,
+            np.frombuffer(chunk.transcribed_pcm, dtype="<i2").astype(np.float32) / 32768.0,
+            chunk.transcribed_from_s,
             Prompt(chunk.hot_words, previous(chunk) if engine.uses_prompts else ""),
             follow_turns,
         )

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from wire.languages import SPACELESS, apart
+from wire.languages import SPACELESS, needs_space
 
 #: Decoded form of an incomplete character.
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -96,4 +96,4 @@ def _opens(before: str) -> bool:
 def _continues(before: str, text: str) -> bool:
     """Whether a text belongs to the text before it: it is punctuation, or cannot begin a syllable, or a word."""
     closes = all(unicodedata.category(c).startswith("P") for c in text)
-    return closes or unicodedata.category(text[0]).startswith("M") or text[0] in _TRAILING or apart(before, text)
+    return closes or unicodedata.category(text[0]).startswith("M") or text[0] in _TRAILING or needs_space(before, text)

@@ -18,7 +18,7 @@ from transcriber.previews import Previews
 from transcriber.renewal import Renewal
 from transcriber.triage import triage
 from wire import keys
-from wire.bus import AWAY, Redis
+from wire.bus import UNAVAILABLE, Redis
 from wire.captions import Advance, CaptionLog, latest_revisions
 from wire.chunk import Chunk
 from wire.errors import ModelError, UnknownSource, Unsupported
@@ -106,7 +106,7 @@ class Transcriber:
                 try:
                     self.step()
                     away_s = 0.0
-                except AWAY as error:
+                except UNAVAILABLE as error:
                     if not away_s:
                         log.warning("Redis is unreachable, retrying: %s", error)
                     away_s = min(_AWAY_S, away_s + 0.1)
@@ -248,7 +248,7 @@ class Transcriber:
             return ""
         # A correction is a recent event even if its caption is old.
         captions = latest_revisions(self._log.latest(chunk.source, _RECENT_EVENTS))
-        return previous_text(captions, chunk.begin_s, chunk.language)
+        return previous_text(captions, chunk.transcribed_from_s, chunk.language)
 
     def _fail(self, delivery: Delivery, error: Exception) -> None:
         """Handle a chunk that failed alone: release it for another attempt, or dead-letter it."""
@@ -285,7 +285,7 @@ class Transcriber:
             try:
                 captions = self._log.commit(delivery, apply, dead=dead)
                 break
-            except AWAY:
+            except UNAVAILABLE:
                 if self._stop.wait(_AWAY_S):
                     raise
         self._metrics.chunks.labels(label).inc()

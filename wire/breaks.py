@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from functools import lru_cache
 
-from wire.languages import PHRASED, apart
+from wire.languages import PHRASED, needs_space
 
 #: Longest line, in characters (see `width`), and lines per screen; sources above.
 LINE_CHARACTERS = 42
@@ -109,7 +109,7 @@ def break_between(before: str, after: str, language: str | None) -> Break:
     begin, lean = (table.get(language or "", _NONE) for table in (_BEGIN, _LEAN))
     if _key(before) in begin:
         return Break.LEANING
-    if _key(after) in begin or (after[:1].isspace() and not apart(before, after.lstrip())):
+    if _key(after) in begin or (after[:1].isspace() and not needs_space(before, after.lstrip())):
         return Break.PHRASE
     return Break.LEANING if _key(before) in lean or language in PHRASED else Break.WORDS
 
@@ -193,14 +193,14 @@ def first_line(
     return min(range(1, len(words)), key=cost, default=1)
 
 
-def lines(text: str, heard: Sequence[str] = (), language: str | None = None, *, growing: bool = False) -> list[str]:
+def lines(text: str, words: Sequence[str] = (), language: str | None = None, *, growing: bool = False) -> list[str]:
     """Break a text into lines: at most two, unless it does not fit on one screen.
 
     Args:
-        heard: the text's words, if known.
+        words: the text's words, if known.
         growing: more words will follow; see `first_line`.
     """
-    words, separator = words_of(text, heard)
+    words, separator = split_words(text, words)
     result, first = [], 0
     for count in screens(words, separator, language):
         screen = words[first : first + count]
@@ -210,11 +210,11 @@ def lines(text: str, heard: Sequence[str] = (), language: str | None = None, *, 
     return result
 
 
-def words_of(text: str, heard: Sequence[str] = ()) -> tuple[list[str], str]:
-    """The words of a text and their separator: the recognised words (`heard`) if they add up to the text."""
+def split_words(text: str, words: Sequence[str] = ()) -> tuple[list[str], str]:
+    """The words of a text and their separator: `words`, the recognised ones, if they add up to the text."""
     for separator in (" ", ""):
-        if all(heard) and separator.join(heard) == text:
-            return list(heard), separator
+        if all(words) and separator.join(words) == text:
+            return list(words), separator
     return text.split(), " "
 
 

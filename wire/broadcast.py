@@ -1,7 +1,7 @@
 """A station's audio for players: segments of a few seconds, kept for a minute while somebody listens.
 
 Segments are what HLS (RFC 8216) calls packed audio, in the codec that the station sends. Ingest writes them while the
-API reports a listener (`watched`); the API serves them.
+API reports a listener (`audience`); the API serves them.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Broadcasts:
                 continue  # already listed, or sent on an earlier connection
             # A Unix time as first number is greater than any earlier one: numbers grow by one per segment, this by one
             # per second.
-            newest = _behind(newest, sound) if newest else _numbered(sound, int(sound.start_s), first_run)
+            newest = _following(newest, sound) if newest else _numbered(sound, int(sound.start_s), first_run)
             pipe.set(keys.segment(source, newest.number), sound.data, ex=KEPT_S)
             pipe.xadd(
                 keys.broadcast(source),
@@ -99,7 +99,7 @@ class Broadcasts:
         pipe.expire(keys.broadcast(source), KEPT_S)
         pipe.execute()
 
-    def hold(self, source: str) -> None:
+    def keep_alive(self, source: str) -> None:
         """Keep the playlist though no audio arrives: listeners are waiting for a station that has dropped out."""
         self._redis.expire(keys.broadcast(source), KEPT_S)
 
@@ -126,7 +126,7 @@ def _segment(fields: dict[bytes, bytes]) -> Segment:
     return Segment(**json.loads(fields[b"segment"]))
 
 
-def _behind(newest: Segment, sound: Sound) -> Segment:
+def _following(newest: Segment, sound: Sound) -> Segment:
     """The sound as the segment after the newest one."""
     seamless = newest.format == sound.format and abs(sound.start_s - newest.end_s) < _SEAMLESS_S
     return _numbered(sound, newest.number + 1, newest.run if seamless else newest.run + 1)

@@ -35,16 +35,16 @@ class WritesRefused(ResponseError):
 BaseParser.EXCEPTION_CLASSES |= {"MISCONF": WritesRefused, "NOREPLICAS": WritesRefused}
 
 #: Errors of a Redis that is unavailable, full, or failing over; callers that can wait catch these and retry.
-AWAY = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError, WritesRefused)
+UNAVAILABLE = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError, WritesRefused)
 
-__all__ = ["AWAY", "Redis", "RedisError", "connect", "transaction"]
+__all__ = ["UNAVAILABLE", "Redis", "RedisError", "connect", "transaction"]
 
 
 def connect(url: str, *, patience_s: float = 2.0, timeout_s: float = 30.0, connections: int | None = None) -> Redis:
     """A client for `url` that returns bytes.
 
     A command that fails because the connection was lost is retried for about `patience_s` seconds before it raises one
-    of `AWAY`. Every command may safely be sent twice: chunks carry their sequence number, and repeating a commit
+    of `UNAVAILABLE`. Every command may safely be sent twice: chunks carry their sequence number, and repeating a commit
     changes nothing.
 
     Args:

@@ -191,7 +191,7 @@ class CaptionLog:
 
         return transaction(self._redis, attempt, progress_key, log_key)
 
-    def tell(self, caption: Caption) -> None:
+    def publish_correction(self, caption: Caption) -> None:
         """Publish a correction of a caption that is no longer in the log to current viewers.
 
         It has its own message type, as it has no event after which a reconnecting client could resume.
@@ -221,7 +221,7 @@ class CaptionLog:
             pipe.hmget(keys.progress(source), "event", "finished")
         return [(int(event or 0), finished == b"1") for event, finished in pipe.execute()]
 
-    def forget(self, source: str) -> None:
+    def delete(self, source: str) -> None:
         """Delete everything stored for a source."""
         self._redis.delete(*keys.of_source(source))
 

@@ -66,13 +66,13 @@ class Chunk:
         return 0.0 if self.skipped_samples else seconds(self.lead_samples)
 
     @property
-    def begin_s(self) -> float:
-        """Start of the audio to transcribe, on the source's clock."""
+    def transcribed_from_s(self) -> float:
+        """Start of `transcribed_pcm`, on the source's clock."""
         return self.start_s + seconds(self.skipped_samples) - self.lead_s
 
     @property
-    def heard(self) -> bytes:
-        """The part of `pcm` to transcribe."""
+    def transcribed_pcm(self) -> bytes:
+        """The part of `pcm` that is transcribed."""
         skipped = self.lead_samples + self.skipped_samples if self.skipped_samples else 0
         return self.pcm[skipped * SAMPLE_BYTES :]
 
@@ -113,7 +113,7 @@ class Chunk:
             raise DecodeError(f"not a Chunk: {error}", fields) from error
 
     @classmethod
-    def place(cls, fields: dict[bytes, bytes]) -> Chunk:
+    def decode_as_gap(cls, fields: dict[bytes, bytes]) -> Chunk:
         """A gap in place of a chunk that `decode` rejects, so that the seam does not wait for it forever.
 
         Raises:

@@ -49,14 +49,14 @@ return best
 
 
 @contextmanager
-def one_of_several(redis: Redis, environ: MutableMapping[str, str]) -> Iterator[str | None]:
+def reserve_gpu(redis: Redis, environ: MutableMapping[str, str]) -> Iterator[str | None]:
     """Restrict this process to one of several GPUs (in `CUDA_VISIBLE_DEVICES`): one with the fewest other processes.
 
     The GPU stays registered as taken until the context exits. With at most one GPU, nothing is changed. Enter the
     context before CUDA is first used.
 
     Raises:
-        AWAY: Redis is unavailable, and there are several GPUs.
+        UNAVAILABLE: Redis is unavailable, and there are several GPUs.
     """
     gpus = visible(environ)
     if len(gpus) < 2:

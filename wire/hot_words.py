@@ -9,7 +9,7 @@ from typing import Any
 MAX_WORDS, MAX_CHARACTERS = 50, 500
 
 
-def checked(value: Any) -> tuple[str, ...]:
+def validate_hot_words(value: Any) -> tuple[str, ...]:
     """Validated hot words, without surrounding spaces and duplicates; empty for None.
 
     Raises:

@@ -55,7 +55,7 @@ class KeptAudio:
         pipe.expire(key, math.ceil(kept_s))
         pipe.execute()
 
-    def forget(self, source: str, before_s: float) -> None:
+    def delete_before(self, source: str, before_s: float) -> None:
         """Delete clips that began before a Unix time."""
         self._redis.zremrangebyscore(keys.audio(source), "-inf", f"({before_s}")
 

@@ -112,7 +112,7 @@ def runs(source: str) -> str:
 
 
 def listened(source: str) -> str:
-    """Exists while a player requests the station's audio (`watched`)."""
+    """Exists while a player requests the station's audio (`audience`)."""
     return f"{PREFIX}:listened:{source}"
 
 
@@ -132,7 +132,7 @@ def live(source: str) -> str:
 
 
 def watched(source: str) -> str:
-    """Exists while somebody watches the captions (`watched`)."""
+    """Exists while somebody watches the captions (`audience`)."""
     return f"{PREFIX}:watched:{source}"
 
 

@@ -28,7 +28,7 @@ PHRASED = SPACELESS - {"zh", "yue", "ja"}
 UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 
-def apart(before: str, after: str) -> bool:
+def needs_space(before: str, after: str) -> bool:
     """Whether two consecutive texts need a space between them: both touch with letters of scripts that use spaces."""
     touching = before[-1:], after[:1]
     return all(character.isalnum() and not UNSPACED.match(character) for character in touching)

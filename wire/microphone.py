@@ -41,8 +41,8 @@ HELLOS_KEPT = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """Progress of a microphone: its audio up to stream entry `entry` is in chunks, `n_chunks` of them in `epoch`."""
+class Position:
+    """How far a microphone is read: audio up to stream entry `entry` is in chunks, `n_chunks` of them in `epoch`."""
 
     entry: bytes = b"0"
     epoch: int = 0
@@ -184,7 +184,7 @@ class Microphones:
         """
         return self._append(id, b"pcm", pcm, connection, duration_s, "" if up_to is None else f"{connection}:{up_to}")
 
-    def leave(self, id: str, connection: int = 1) -> None:
+    def mark_disconnected(self, id: str, connection: int = 1) -> None:
         """API: mark a connection as lost; the recording can be resumed."""
         self._append(id, b"broken", b"1", connection)
 
@@ -207,22 +207,22 @@ class Microphones:
         answer: Any = self._redis.blmove(keys.MICROPHONES, keys.TAKEN_MICROPHONES, timeout_s, "RIGHT", "LEFT")  # type: ignore[arg-type]
         return self._record(answer) if answer else None
 
-    def mark(self, id: str, mark: Mark) -> None:
+    def save_position(self, id: str, position: Position) -> None:
         """Ingest: record how much of a microphone's audio is in chunks."""
-        value = b"%b %d %d" % (mark.entry, mark.epoch, mark.n_chunks)
+        value = b"%b %d %d" % (position.entry, position.epoch, position.n_chunks)
         self._redis.set(keys.microphone_read(id), value, ex=FRAMES_TTL_S)
 
-    def marked(self, id: str) -> Mark:
+    def position(self, id: str) -> Position:
         """Ingest: where to continue reading."""
         value: Any = self._redis.get(keys.microphone_read(id))
         match (value or b"").split():
             case [entry, epoch, n_chunks]:
-                return Mark(entry, int(epoch), int(n_chunks))
+                return Position(entry, int(epoch), int(n_chunks))
             case [entry]:  # from an earlier version
-                return Mark(entry)
-        return Mark()
+                return Position(entry)
+        return Position()
 
-    def done(self, id: str) -> None:
+    def mark_ended(self, id: str) -> None:
         """Ingest: record that a microphone has ended."""
         pipe = self._redis.pipeline()
         pipe.hdel(keys.READ_MICROPHONES, id)
@@ -258,7 +258,7 @@ class Microphones:
                 hellos.append(Hello.decode(value))
             except DecodeError:  # from another version, whose workers may continue it while there are frames
                 if not self._redis.exists(keys.microphone(id)):
-                    self.done(id)
+                    self.mark_ended(id)
         return hellos
 
     def frames(self, id: str, after: bytes, timeout_s: float) -> tuple[list[Frame], bool]:

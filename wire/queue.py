@@ -168,7 +168,7 @@ class ChunkQueue:
                 delivery.stream, keys.GROUP, worker, 0, [delivery.entry_id], idle=self._claim_after_ms, justid=True
             )
 
-    def neglected(self) -> bool:
+    def partials_ignored(self) -> bool:
         """Return True if no worker takes partial chunks, so that producers should stop sending them."""
         age_s = self._age_s(keys.PARTIAL_CHUNKS)
         if age_s > _IDLE_AGE_S:
@@ -204,7 +204,7 @@ class ChunkQueue:
         return [*live, *ahead, *taken]
 
     def _settle_partials(self, worker: str) -> None:
-        """Delete partial chunks left behind by dead workers: while any remains, `neglected` would be True."""
+        """Delete partial chunks left behind by dead workers: while any remains, `partials_ignored` would be True."""
         try:
             ids: Any = self._redis.xautoclaim(
                 keys.PARTIAL_CHUNKS, keys.GROUP, worker, self._claim_after_ms, justid=True, count=PARTIAL_LIMIT
@@ -267,7 +267,8 @@ class ChunkQueue:
                 deliveries.append(Delivery(stream, entry_id, Chunk.decode(fields), count))
             except DecodeError as error:
                 try:
-                    deliveries.append(Delivery(stream, entry_id, Chunk.place(fields), count, f"undecodable: {error}"))
+                    gap = Chunk.decode_as_gap(fields)
+                    deliveries.append(Delivery(stream, entry_id, gap, count, f"undecodable: {error}"))
                 except DecodeError:
                     # Its source is unknown. Bury it, or it would be claimed forever.
                     bury(self._redis, stream, entry_id, fields, "undecodable")

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from api.archive.merging import CaptionPage, CaptionsById, Period, merge
-from api.archive.store import Archive, ArchiveError, Copied, Match, Search
+from api.archive.store import Archive, ArchiveError, LogPosition, Match, Search
 from api.threadpool import run_in_thread
 from wire.bus import RedisError
 from wire.captions import CaptionLog
@@ -49,7 +49,7 @@ class Archivist:
         self._captions = captions
         self._keep_s = keep_s
         self._archive: Archive | None = None
-        self._copied: dict[str, Copied] = {}
+        self._copied: dict[str, LogPosition] = {}
         self._complete: set[str] = set()  # uploads that are copied completely
         self._revised: set[str] = set()  # complete uploads with new events; other threads add to it
         self._pruned_s = -PRUNE_EVERY_S
@@ -85,11 +85,11 @@ class Archivist:
         [(event, _)] = self._captions.newest([source])
         with suppress(ArchiveError):
             if self._archive is not None:
-                fresh = read_uncopied(self._captions, source, self._copied.get(source, Copied()), event)
+                fresh = read_uncopied(self._captions, source, self._copied.get(source, LogPosition()), event)
                 # Captions that the log has withdrawn from the archive's make room for others.
                 extended = replace(period, limit=period.limit + len(fresh))
                 return merge(run_in_thread(partial(self._archive.captions, source, extended)), fresh, period, event)
-        return merge({}, read_uncopied(self._captions, source, Copied(), event), period, event)
+        return merge({}, read_uncopied(self._captions, source, LogPosition(), event), period, event)
 
     def revise(self, source: str, id: int, start_s: float | None, change: Callable[[Caption], Caption]) -> Caption:
         """Store what `change` makes of a caption that is no longer in the log; see `Archive.revise`.
@@ -101,10 +101,10 @@ class Archivist:
             raise UnknownSource(f"{source} has no caption {id}")
         return run_in_thread(partial(self._archive.revise, source, id, start_s, change))
 
-    def forget(self, source: str) -> None:
+    def delete(self, source: str) -> None:
         """Delete the captions of a source."""
         if self._archive is not None:
-            run_in_thread(partial(self._archive.forget, source))
+            run_in_thread(partial(self._archive.delete, source))
 
     def mark_revised(self, source: str) -> None:
         """Note that the log of an upload that has ended has new events."""
@@ -127,7 +127,7 @@ class Archivist:
         uploads = {source_name(Kind.JOB, id) for id in self._jobs.ids()}
         for source in [each for each in self._copied if split_source(each)[0] is Kind.JOB and each not in uploads]:
             self._drop(source)
-            run_in_thread(partial(archive.forget, source))
+            run_in_thread(partial(archive.delete, source))
         stations = [source_name(Kind.STATION, station.id) for station in self._stations.all()]
         followed = [*stations, *(uploads - self._complete)]
         for source, (event, finished) in zip(followed, self._captions.newest(followed), strict=True):
@@ -140,21 +140,21 @@ class Archivist:
     def _open(self) -> Archive:
         if self._archive is None:
             archive = run_in_thread(partial(Archive, self._path))
-            self._copied, self._archive = run_in_thread(archive.copied), archive
+            self._copied, self._archive = run_in_thread(archive.positions), archive
         return self._archive
 
     def _copy(self, archive: Archive, source: str, event: int) -> bool:
         """Copy a source up to `event`; return whether that is done."""
         while (before := self._copied.get(source)) is None or before.event != event:
-            life, captions = read_next(self._captions, source, before or Copied(), event)
+            life, captions = read_next(self._captions, source, before or LogPosition(), event)
             if not captions or self._closing.is_set():
                 break
-            now = Copied(life, captions[-1].event, captions[-1].committed_s)
+            now = LogPosition(life, captions[-1].event, captions[-1].committed_s)
             if not run_in_thread(partial(archive.add, source, captions, now, before)):
                 self._drop(source)  # it was deleted in the meantime
                 break
             self._copied[source] = now
-        return self._copied.get(source, Copied()).event == event
+        return self._copied.get(source, LogPosition()).event == event
 
     def _drop(self, source: str) -> None:
         self._copied.pop(source, None)
@@ -177,7 +177,7 @@ class Archivist:
             self._closing.wait(pause_s)
 
 
-def read_uncopied(captions: CaptionLog, source: str, copied: Copied, event: int) -> CaptionsById:
+def read_uncopied(captions: CaptionLog, source: str, copied: LogPosition, event: int) -> CaptionsById:
     """The captions in the log after what is copied, up to `event`, each in its newest revision."""
     uncopied: CaptionsById = {}
     while copied.event != event:
@@ -185,11 +185,11 @@ def read_uncopied(captions: CaptionLog, source: str, copied: Copied, event: int)
         if not page:
             break
         uncopied |= {(life, caption.id): caption for caption in page}
-        copied = Copied(life, page[-1].event, page[-1].committed_s)
+        copied = LogPosition(life, page[-1].event, page[-1].committed_s)
     return uncopied
 
 
-def read_next(captions: CaptionLog, source: str, copied: Copied, event: int) -> tuple[int, list[Caption]]:
+def read_next(captions: CaptionLog, source: str, copied: LogPosition, event: int) -> tuple[int, list[Caption]]:
     """The captions after what is copied, up to `event`, and their life: the next one if the log has started again."""
     if not event:
         return copied.life, []

@@ -30,7 +30,7 @@ class ArchiveError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
+class LogPosition:
     """How far a source's log is copied: the newest event of its current life, and when that was committed."""
 
     life: int = 1
@@ -78,7 +78,7 @@ class Match:
 
 
 class Archive:
-    """The file. One thread at a time adds and prunes; any thread may search and forget.
+    """The file. One thread at a time adds and prunes; any thread may search and delete.
 
     Raises:
         ArchiveError: it cannot be created or opened, or this Python's SQLite has no full-text index.
@@ -96,30 +96,30 @@ class Archive:
         """Close the connection for writing."""
         self._writer.close()
 
-    def copied(self) -> dict[str, Copied]:
+    def positions(self) -> dict[str, LogPosition]:
         """How far each source is copied."""
         rows = self._writer.execute("SELECT source, life, event, committed_s FROM copied")
-        return {source: Copied(*how_far) for source, *how_far in rows}
+        return {source: LogPosition(*how_far) for source, *how_far in rows}
 
-    def add(self, source: str, captions: Iterable[Caption], copied: Copied, before: Copied | None) -> bool:
+    def add(self, source: str, captions: Iterable[Caption], position: LogPosition, before: LogPosition | None) -> bool:
         """Store captions, in one transaction; skip provisional ones, and delete withdrawn ones.
 
         Args:
-            copied: how far the source is copied with them.
+            position: how far the source is copied with them.
             before: how far it was copied so far; None: not at all.
 
         Returns:
-            False, and nothing is stored, if `before` is outdated: the source was forgotten.
+            False, and nothing is stored, if `before` is outdated: the source was deleted.
         """
         with self._writer as db:
             db.execute("BEGIN IMMEDIATE")
             row = db.execute("SELECT life, event, committed_s FROM copied WHERE source = ?", (source,)).fetchone()
-            if (Copied(*row) if row else None) != before:
+            if (LogPosition(*row) if row else None) != before:
                 return False
             for caption in captions:
                 if caption.final:
-                    write(db, copied.life, caption)
-            db.execute("INSERT OR REPLACE INTO copied VALUES (?, ?, ?, ?)", (source, *astuple(copied)))
+                    write(db, position.life, caption)
+            db.execute("INSERT OR REPLACE INTO copied VALUES (?, ?, ?, ?)", (source, *astuple(position)))
         return True
 
     def revise(self, source: str, id: int, start_s: float | None, change: Callable[[Caption], Caption]) -> Caption:
@@ -141,7 +141,7 @@ class Archive:
         except sqlite3.Error as error:
             raise ArchiveError(f"{self._path}: {error}") from error
 
-    def forget(self, source: str) -> None:
+    def delete(self, source: str) -> None:
         """Delete the captions of a source. May be called on any thread."""
         with closing(self._connect()) as db, db:
             db.execute("DELETE FROM captions WHERE source = ?", (source,))

@@ -86,7 +86,7 @@ def follow(
         if chunk.partial:
             continue
         if chunk.pcm:
-            from_s = max(chunk.start_s, chunk.begin_s)
+            from_s = max(chunk.start_s, chunk.transcribed_from_s)
             run.sent_s += chunk.end_s - from_s
             if from_s > chunk.start_s:
                 run.withheld.append((chunk.start_s, from_s))

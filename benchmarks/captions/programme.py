@@ -213,17 +213,17 @@ def _noise(samples: int, rng: random.Random) -> Audio:
 def _interlude(language: Language, kind: str, rng: random.Random) -> Audio:
     """Some seconds without speech."""
     made: dict[str, Callable[[], Audio]] = {
-        "jingle": lambda: _levelled(_mono(music.jingle(language, rng)), MUSIC_DBFS, rng),
-        "sting": lambda: _levelled(_mono(music.sting(rng)), MUSIC_DBFS, rng),
-        "music": lambda: _levelled(_mono(music.bed(rng.uniform(8, 15), rng)), MUSIC_DBFS, rng),
-        "noise": lambda: _levelled(_noise(round(rng.uniform(8, 15) * SAMPLE_RATE), rng), NOISE_DBFS, rng),
+        "jingle": lambda: _at_level(_mono(music.jingle(language, rng)), MUSIC_DBFS, rng),
+        "sting": lambda: _at_level(_mono(music.sting(rng)), MUSIC_DBFS, rng),
+        "music": lambda: _at_level(_mono(music.bed(rng.uniform(8, 15), rng)), MUSIC_DBFS, rng),
+        "noise": lambda: _at_level(_noise(round(rng.uniform(8, 15) * SAMPLE_RATE), rng), NOISE_DBFS, rng),
         "silence": lambda: np.zeros(round(rng.uniform(6, 12) * SAMPLE_RATE), np.float32),
     }
     around = np.zeros(round(0.3 * SAMPLE_RATE), np.float32)
     return np.concatenate([around, made[kind](), around])
 
 
-def _levelled(audio: Audio, dbfs: tuple[float, float], rng: random.Random) -> Audio:
+def _at_level(audio: Audio, dbfs: tuple[float, float], rng: random.Random) -> Audio:
     gain = 10 ** (rng.uniform(*dbfs) / 20) / max(noise.rms(audio), 1e-9)
     return np.asarray(audio * np.float32(gain), np.float32)
 

@@ -71,24 +71,24 @@ class Planted:
         return self.alarm.raised and bool(self.alarm.causes) and self.alarm.causes[0].name == self.cause
 
 
-def planted_causes(done: Callable[[], object] = lambda: None, seed: int = 1) -> list[Planted]:
+def planted_causes(on_model: Callable[[], object] = lambda: None, seed: int = 1) -> list[Planted]:
     """Train a model with each fault and one without, and evaluate the alarm on each; about 25 s on one CPU thread."""
     speller = tone_speller()
     base = _base(speller, seed)
-    done()
+    on_model()
     planted = []
     for name, cause, fault in faults(speller):
         planted.append(_judged(name, cause, _tuned(base, speller, fault, seed), speller))
-        done()
+        on_model()
     # A model that has learnt to stop keeps stopping without a loss on the end token: this fault shows only in a model
     # trained from random weights.
     never_stops = _base(speller, seed, masked_end(speller))
     planted.append(_judged("masked end of text", "masked end of text", never_stops, speller))
-    done()
+    on_model()
     return planted
 
 
-#: Number of calls of `done`.
+#: Number of calls of `on_model`.
 STEPS = 7
 
 

@@ -16,11 +16,11 @@ import numpy as np
 from benchmarks.training.arms import SEEDS, PairedCounts, change_by_seed, compare_paired, paired_counts
 from benchmarks.training.trained import BATCH, subset
 from trainer.corpus.clips import Clip, Corpus
-from trainer.evaluation.evaluate import transcribed
+from trainer.evaluation.evaluate import transcribe_and_score
 from trainer.evaluation.recogniser import load
 from trainer.evaluation.scoring import Score
 from trainer.evaluation.utterances import of_clips
-from trainer.run_folder import DECISIVE, RunFolder, read_run
+from trainer.run_folder import DEV_WER, RunFolder, read_run
 from trainer.training.options import Options
 from trainer.training.train import train_run
 
@@ -67,7 +67,7 @@ class RunGroup:
             "last loss": float(np.median([run.last("loss") for run in self.runs])),
             "best step": ", ".join(map(str, steps)),
             "dev WER %: best": float(np.mean(percents)),
-            "dev: last": float(np.mean([run.last(DECISIVE) for run in self.runs])),
+            "dev: last": float(np.mean([run.last(DEV_WER) for run in self.runs])),
             "test WER %: best": str(best.other),
             "test: last": str(last.other),
             **(compared if name != NONE else {}),
@@ -123,7 +123,7 @@ def regularisation(
 
 def _judge(model: Path, corpus: Corpus, clips: Sequence[Clip]) -> list[Score]:
     recogniser = load(str(model))
-    return [row.words for row in transcribed(recogniser, of_clips(corpus, clips), recogniser.declared_s)]
+    return [row.words for row in transcribe_and_score(recogniser, of_clips(corpus, clips), recogniser.declared_s)]
 
 
 def _drawn(clips: Sequence[Clip], count: int, seed: int) -> list[Clip]:

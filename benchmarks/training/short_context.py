@@ -74,7 +74,7 @@ def repair(options: argparse.Namespace) -> Measurement:
         tqdm(total=MODELS, unit="model", desc="repair", leave=False) as bar,
     ):
         corpus = tones(Path(folder) / "corpus")
-        return Measurement(*repair_table(list(repairs(corpus, Path(folder), done=bar.update))))
+        return Measurement(*repair_table(list(repairs(corpus, Path(folder), on_model=bar.update))))
 
 
 def repairs(
@@ -82,7 +82,7 @@ def repairs(
     folder: Path,
     epochs: float = EPOCHS,
     step_counts: Sequence[int] = STEPS,
-    done: Callable[[], object] = lambda: None,
+    on_model: Callable[[], object] = lambda: None,
 ) -> Iterator[RepairedModel]:
     """Train a model that fails in short windows, then repair it in each way and for each number of steps.
 
@@ -90,12 +90,12 @@ def repairs(
         folder: for the runs.
         epochs: in the full context.
         step_counts: numbers of steps.
-        done: called after each model.
+        on_model: called after each model.
     """
     began_s = time.monotonic()
     broken = full_context_only(corpus, folder, epochs)
     yield _judged("broken", 0, began_s, broken, corpus)
-    done()
+    on_model()
     for steps in step_counts:
         for name, share in REPAIRS.items():
             began_s = time.monotonic()
@@ -104,7 +104,7 @@ def repairs(
             options = Options(corpus.folder, str(broken), run, epochs=epochs, batch=BATCH, measure_every=0, join=0.0)
             train_run(replace(options, context_s=SHORT_S, acft=share))
             yield _judged(name, steps, began_s, run / "last", corpus)
-            done()
+            on_model()
 
 
 def full_context_only(corpus: Corpus, folder: Path, epochs: float) -> Path:

@@ -28,8 +28,7 @@ from trainer.models.whisper import SIZES
 from trainer.training.batches import Batch
 from trainer.training.loop import step
 from trainer.training.losses import Targets, Weights
-from trainer.training.memory import fill, without_contents
-from trainer.training.memory import peak as peak_of
+from trainer.training.memory import peak_bytes, randomize_weights, without_contents
 from trainer.training.plan import Plan
 from trainer.training.run import Run
 
@@ -116,7 +115,7 @@ def estimate(name: str, way: Way) -> Taken:
 def peak(name: str, way: Way, clips: int) -> int:
     """Peak memory of a step in bytes, with the optimizer's state."""
     with without_contents(), started_run(name, way, torch.device("cpu")) as run:
-        return peak_of(run, [batch(run.model, clips)], targets(clips))
+        return peak_bytes(run, [batch(run.model, clips)], targets(clips))
 
 
 def flops(name: str, way: Way) -> float:
@@ -182,7 +181,7 @@ def started_run(name: str, way: Way, device: torch.device) -> Iterator[Run]:
         if way.rank:
             adapt(model, way.rank, 2 * way.rank, TARGETS, seed=1)
         convert_frozen(model, torch.bfloat16)
-    fill(model, device)
+    randomize_weights(model, device)
     plan = Plan(weights=Weights(ctc=0.0, letters=0.0, alignment=0.0), precision="bf16", recompute=way.recompute)
     with tempfile.TemporaryDirectory(prefix="undertext-benchmark-") as folder:
         run = Run.start(Path(folder), model.train(), _speller(), plan)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.training.arms import Arm
 from trainer.corpus.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME, Clip, Corpus
-from trainer.evaluation.evaluate import transcribed
+from trainer.evaluation.evaluate import transcribe_and_score
 from trainer.evaluation.recogniser import load
 from trainer.evaluation.scoring import Score
 from trainer.evaluation.utterances import of_examples
@@ -61,7 +61,7 @@ class Trained:
     def evaluate(self, model: Path, examples: Sequence[Example]) -> list[Score]:
         """Word errors of each example, at the context that the model was trained for."""
         recogniser = load(str(model))
-        return [row.words for row in transcribed(recogniser, of_examples(examples), recogniser.declared_s)]
+        return [row.words for row in transcribe_and_score(recogniser, of_examples(examples), recogniser.declared_s)]
 
 
 def subset(corpus: Corpus, clips: Sequence[Clip], folder: Path) -> Corpus:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.api_answers import problem
 from tests.integration.api_server import Api, Speaker, running
-from wire import keys, watched
+from wire import audience, keys
 from wire.broadcast import KEPT_S, SEGMENT_S, Broadcasts, Sound
 from wire.bus import Redis
 from wire.messages import State, Station, Status
@@ -67,7 +67,7 @@ def test_first_player_waits_for_ingest(
     api: Api, redis: Redis, station: Station, calls: ThreadPoolExecutor, wait_until: Callable[..., None]
 ) -> None:
     future = calls.submit(names, api, "sound")
-    wait_until(lambda: watched.among(redis, [SOURCE], key=keys.listened))
+    wait_until(lambda: audience.with_listeners(redis, [SOURCE]))
     broadcast(redis, time.time() - 60)
     assert len(future.result()) > 1
 
@@ -77,7 +77,7 @@ def test_player_after_a_minute_without_players_waits_for_new_segments(
 ) -> None:
     broadcast(redis, time.time() - 100, 8)
     future = calls.submit(names, api, "sound")
-    wait_until(lambda: watched.among(redis, [SOURCE], key=keys.listened))
+    wait_until(lambda: audience.with_listeners(redis, [SOURCE]))
     broadcast(redis, time.time() - 60, 12)
     assert len(future.result()) > 8
     redis.delete(keys.listened(SOURCE), keys.broadcast(SOURCE))

@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.api_server import Api, Babble, Speaker, running
 from tests.integration.raw_viewer import frames, shake_hands
-from wire import watched
+from wire import audience
 from wire.bus import connect
 from wire.captions import Advance, CaptionLog
 from wire.messages import Caption, Job, State, Station, Status
@@ -75,9 +75,9 @@ def test_watched_sources_are_recorded_in_redis(api: Api, redis_url: str, wait_un
     redis = connect(redis_url)
     sources = ["stations/p1", "jobs/j1"]
     with api.socket("/stations/p1/live"):
-        wait_until(lambda: watched.among(redis, sources) == {"stations/p1"}, 20)
-    wait_until(lambda: not watched.among(redis, sources), 30)
-    assert watched.among(redis, []) == frozenset()
+        wait_until(lambda: audience.with_viewers(redis, sources) == {"stations/p1"}, 20)
+    wait_until(lambda: not audience.with_viewers(redis, sources), 30)
+    assert audience.with_viewers(redis, []) == frozenset()
 
 
 def test_changed_status_is_sent(api: Api, redis_url: str) -> None:

@@ -84,7 +84,7 @@ def test_runs_are_counted_consecutively(redis: Redis, monkeypatch: pytest.Monkey
     assert runs == [runs[0], runs[0], runs[0] + 1]
 
 
-def test_forgetting_a_station_deletes_its_audio(redis: Redis) -> None:
+def test_deleting_a_station_deletes_its_audio(redis: Redis) -> None:
     Broadcasts(redis).add(SOURCE, sounds(1000))
-    CaptionLog(redis).forget(SOURCE)
+    CaptionLog(redis).delete(SOURCE)
     assert Broadcasts(redis).listed(SOURCE) == []

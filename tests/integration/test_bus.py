@@ -1,4 +1,4 @@
-"""The errors of a real Redis that refuses writes for now are in `AWAY`, so callers can wait."""
+"""The errors of a real Redis that refuses writes for now are in `UNAVAILABLE`, so callers can wait."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.redis_server import running_redis
-from wire.bus import AWAY, Redis, connect, transaction
+from wire.bus import UNAVAILABLE, Redis, connect, transaction
 
 
 @contextlib.contextmanager
@@ -43,7 +43,7 @@ def full_memory(redis: Redis, folder: Path, wait_until: Callable[..., None]) -> 
 
 
 @pytest.mark.parametrize("refuses", [full_disk, without_replicas, full_memory])
-def test_errors_of_a_redis_that_refuses_writes_are_in_away(
+def test_errors_of_a_redis_that_refuses_writes_count_as_unavailable(
     refuses: Callable[..., contextlib.AbstractContextManager[None]],
     tmp_path: Path,
     free_port: Callable[[], int],
@@ -53,8 +53,8 @@ def test_errors_of_a_redis_that_refuses_writes_are_in_away(
     folder.mkdir()
     with running_redis(folder, free_port()) as url, connect(url, patience_s=0.1) as redis:
         with refuses(redis, folder, wait_until):
-            with pytest.raises(AWAY):
+            with pytest.raises(UNAVAILABLE):
                 redis.set("key", "value")
-            with pytest.raises(AWAY):
+            with pytest.raises(UNAVAILABLE):
                 transaction(redis, lambda pipe: (pipe.multi(), pipe.set("key", "value")), "key")
         assert redis.set("key", "value")

@@ -60,7 +60,7 @@ def test_progress_lists_languages_longest_spoken_first(redis: Redis) -> None:
         one = dataclasses.replace(caption(1), language=language, start_s=0.0, end_s=length_s, final=final)
         log.commit(delivery, lambda state, one=one: Advance(b"1", (one,), 1, 1, 5.0))  # type: ignore[misc]
     assert log.progress(SOURCE).languages == ("sv", "en")
-    log.forget(SOURCE)
+    log.delete(SOURCE)
     assert log.progress(SOURCE).languages == ()
 
 
@@ -197,7 +197,7 @@ def test_keys_of_a_source_expire_and_can_be_deleted(redis: Redis) -> None:
     log.commit(delivery, count)
     names: list[Callable[[str], str]] = [keys.seam, keys.progress, keys.captions]
     assert all(0 < int(redis.ttl(name(SOURCE))) <= 1000 for name in names)
-    log.forget(SOURCE)
+    log.delete(SOURCE)
     assert not redis.exists(*keys.of_source(SOURCE))
     assert log.progress(SOURCE).event == 0
 

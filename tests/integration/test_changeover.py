@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from tests.e2e.recording import record
 from tests.integration.bench import cut, shown, words
 from tests.places import ROOT
-from trainer.replacing import replaced
+from trainer.atomic import replaced_folder
 from wire import keys
 from wire.bus import Redis
 from wire.captions import CaptionLog
@@ -186,7 +186,7 @@ def test_a_model_is_published_under_load_and_nothing_is_lost(
     [old] = told(redis)
     until(lambda: CaptionLog(redis).progress(feed.sources[0]).finished, "a source is complete before the change")
 
-    with replaced(model) as unfinished:  # publishing half a model
+    with replaced_folder(model) as unfinished:  # publishing half a model
         shutil.copytree(run / "best", unfinished, dirs_exist_ok=True)
         os.truncate(unfinished / WEIGHTS, 100_000)
     until(lambda: total(redis, "model_changes_total", outcome="refused") == 2, "both refuse it")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from wire import gpus, keys
-from wire.bus import AWAY, Redis, connect
-from wire.gpus import VISIBLE, one_of_several
+from wire.bus import UNAVAILABLE, Redis, connect
+from wire.gpus import VISIBLE, reserve_gpu
 
 A, B = "GPU-11111111-aaaa", "GPU-22222222-bbbb"
 LIST = f"""\
@@ -54,14 +54,14 @@ def test_visible_gpus(
 
 def test_each_process_takes_the_gpu_with_the_fewest_others(redis: Redis, nvidia_smi: Callable[[str], None]) -> None:
     nvidia_smi(LIST)
-    with one_of_several(redis, {}) as first, ExitStack() as others:
+    with reserve_gpu(redis, {}) as first, ExitStack() as others:
         environ: dict[str, str] = {}
-        assert {first, others.enter_context(one_of_several(redis, environ))} == {A, B}
+        assert {first, others.enter_context(reserve_gpu(redis, environ))} == {A, B}
         assert environ[VISIBLE] != first, "each process sees a different GPU"
-        with one_of_several(redis, {}) as third:
+        with reserve_gpu(redis, {}) as third:
             assert third == first, "both GPUs have one process"
             others.close()
-            with one_of_several(redis, {}) as fourth:
+            with reserve_gpu(redis, {}) as fourth:
                 assert fourth == environ[VISIBLE], "it was released"
     assert not redis.keys(keys.gpu("*"))
 
@@ -71,7 +71,7 @@ def test_gpu_of_a_killed_process_becomes_free(redis: Redis, nvidia_smi: Callable
     seconds, _ = redis.time()  # type: ignore[misc]
     redis.zadd(keys.gpu(A), {"killed": seconds - 1})
     redis.zadd(keys.gpu(B), {"alive": seconds + 100})
-    with one_of_several(redis, {}) as taken:
+    with reserve_gpu(redis, {}) as taken:
         assert taken == A
 
 
@@ -80,7 +80,7 @@ def test_live_process_keeps_its_gpu(
 ) -> None:
     nvidia_smi(LIST)
     monkeypatch.setattr(gpus, "BEAT_S", 0.05)
-    with one_of_several(redis, {}) as taken:
+    with reserve_gpu(redis, {}) as taken:
         assert taken
         redis.delete(keys.gpu(taken))  # Redis lost it in an outage
         wait_until(lambda: redis.zcard(keys.gpu(taken)) == 1)
@@ -91,20 +91,20 @@ def test_live_process_keeps_its_gpu(
 def test_nothing_changes_with_at_most_one_gpu(words: str, nvidia_smi: Callable[[str], None]) -> None:
     nvidia_smi(words)
     environ: dict[str, str] = {}
-    with one_of_several(connect("redis://127.0.0.1:1/0", patience_s=0.1), environ) as taken:
+    with reserve_gpu(connect("redis://127.0.0.1:1/0", patience_s=0.1), environ) as taken:
         assert taken is None
     assert not environ
 
 
 def test_several_gpus_need_redis(nvidia_smi: Callable[[str], None]) -> None:
     nvidia_smi(LIST)
-    with pytest.raises(AWAY), one_of_several(connect("redis://127.0.0.1:1/0", patience_s=0.1), {}):
+    with pytest.raises(UNAVAILABLE), reserve_gpu(connect("redis://127.0.0.1:1/0", patience_s=0.1), {}):
         pass
 
 
 def test_gpu_numbers_are_local_to_a_machine(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     for machine in ("one", "other"):
         monkeypatch.setattr(gpus.socket, "gethostname", lambda machine=machine: machine)
-        with one_of_several(redis, {VISIBLE: "0,1"}) as taken:
+        with reserve_gpu(redis, {VISIBLE: "0,1"}) as taken:
             assert taken == "0"
             assert redis.keys(keys.gpu("*")) == [keys.gpu(f"{machine}:0").encode()]

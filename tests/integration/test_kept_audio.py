@@ -49,8 +49,8 @@ def test_clips_are_deleted(redis: Redis) -> None:
     for start_s in range(1000, 2000, 5):
         kept.add(SOURCE, clip(start_s), kept_s=60)
     assert [found.start_s for found in kept.between(SOURCE, 0, 3000)] == list(range(1940, 2000, 5))
-    kept.forget(SOURCE, 1970)
+    kept.delete_before(SOURCE, 1970)
     assert [found.start_s for found in kept.between(SOURCE, 0, 3000)] == list(range(1970, 2000, 5))
     assert 0 < redis.ttl(keys.audio(SOURCE)) <= 60
-    CaptionLog(redis).forget(SOURCE)
+    CaptionLog(redis).delete(SOURCE)
     assert kept.between(SOURCE, 0, 3000) == []

@@ -149,29 +149,29 @@ def test_old_partial_chunks_are_dropped_for_newer_ones(redis: Redis) -> None:
     assert seqs(queue.take("a", 8, partials=8)) == [2, 3]
 
 
-def test_partial_chunks_are_neglected_until_a_worker_takes_them(redis: Redis, wait_until: Callable[..., None]) -> None:
+def test_partial_chunks_are_ignored_until_a_worker_takes_them(redis: Redis, wait_until: Callable[..., None]) -> None:
     queue = ChunkQueue(redis)
-    assert not queue.neglected()
+    assert not queue.partials_ignored()
     for seq in range(3):
         queue.put(ahead(seq))
-    assert not queue.neglected(), "they have only just arrived"
-    wait_until(queue.neglected, 20)
-    wait_until(queue.neglected, 20)
+    assert not queue.partials_ignored(), "they have only just arrived"
+    wait_until(queue.partials_ignored, 20)
+    wait_until(queue.partials_ignored, 20)
     assert int(redis.xlen(keys.PARTIAL_CHUNKS)) == 1, "one chunk is kept to measure its age"
     assert seqs(queue.take("a", 4, partials=4)) == [2]
-    assert not queue.neglected()
+    assert not queue.partials_ignored()
 
 
-def test_partial_chunks_of_a_dead_worker_do_not_stay_neglected(redis: Redis, wait_until: Callable[..., None]) -> None:
+def test_partial_chunks_of_a_dead_worker_do_not_stay_ignored(redis: Redis, wait_until: Callable[..., None]) -> None:
     queue = ChunkQueue(redis, claim_after_s=AT_ONCE)
     queue.put(ahead(1))
     queue.put(ahead(2))
     assert seqs(queue.take("a", 1, partials=1)) == [1]  # makes the groups
     redis.xreadgroup(keys.GROUP, "dead", {keys.PARTIAL_CHUNKS: ">"})
-    wait_until(queue.neglected, 20)
+    wait_until(queue.partials_ignored, 20)
     assert queue.take("a", 8, block_s=0, partials=8) == [], "it belongs to the dead worker"
     assert queue.claim("a", 1) == [], "partial chunks are not claimed"
-    assert not queue.neglected()
+    assert not queue.partials_ignored()
     assert redis.xpending(keys.PARTIAL_CHUNKS, keys.GROUP)["pending"] == 0
 
 

@@ -45,7 +45,7 @@ def test_status_of_a_removed_station_is_not_saved(redis: Redis) -> None:
     statuses.save(Status("stations/p1", State.RUNNING))
     assert statuses.get(Kind.STATION, "p1").state is State.RUNNING
     stations.remove("p1")
-    CaptionLog(redis).forget("stations/p1")
+    CaptionLog(redis).delete("stations/p1")
     statuses.save(Status("stations/p1", State.RECONNECTING))
     assert not redis.exists(keys.status("stations/p1"))
 

@@ -114,7 +114,7 @@ def test_chunks_taken_after_stop_are_released(redis: Redis) -> None:
     assert words(redis, "jobs/1") == TEXTS
 
 
-def test_a_worker_waits_while_redis_is_away(redis: Redis) -> None:
+def test_a_worker_waits_while_redis_is_unavailable(redis: Redis) -> None:
     class Away(ChunkQueue):
         def __init__(self, redis: Redis) -> None:
             super().__init__(redis, claim_after_s=0)

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trainer.atomic import write_atomically
 from trainer.corpus.clips import SPLITS, Clip, Corpus
 from trainer.corpus.corrections import writers_of
-from trainer.corpus.locks import reading
+from trainer.corpus.locks import shared_lock
 from trainer.corpus.sources.languages import language_code
 from trainer.errors import PlanError
 from trainer.evaluation.grouping import GROUPABLE
 from trainer.names import RUNS
-from trainer.replacing import write_whole
 from trainer.run_folder import PLAN_NAME
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    with reading(options.corpus):
+    with shared_lock(options.corpus):
         return _run(options)
 
 
@@ -199,9 +199,9 @@ def _about(options: argparse.Namespace, clips: Iterable[Clip]) -> dict[str, Any]
 
 
 def _write(evaluation: Evaluation, out: Path, about: Mapping[str, Any]) -> None:
-    write_whole(out, json.dumps({**about, **evaluation.document()}, indent=1, ensure_ascii=False) + "\n")
+    write_atomically(out, json.dumps({**about, **evaluation.document()}, indent=1, ensure_ascii=False) + "\n")
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in evaluation.utterances())
-    write_whole(_utterances_path(out), "".join(lines))
+    write_atomically(_utterances_path(out), "".join(lines))
 
 
 def _utterances_path(out: Path) -> Path:

@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 
 from trainer.augmentation.augment import KINDS, PRESETS, Augmentation, parse
-from trainer.corpus.locks import reading
+from trainer.corpus.locks import shared_lock
 from trainer.errors import PlanError
 from trainer.terminal import console as this_console
 from trainer.terminal import tables
@@ -60,7 +60,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    with reading(options.corpus):
+    with shared_lock(options.corpus):
         return _run(options)
 
 

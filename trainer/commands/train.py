@@ -85,23 +85,23 @@ def run(options: argparse.Namespace) -> int:
     from transformers.utils import logging
 
     from trainer.names import run_path
-    from trainer.notes import noting
+    from trainer.run_log import logging_to
     from trainer.stopping import on_signals
     from trainer.training.dry_run import dry_run
     from trainer.training.options import Options
     from trainer.training.team import is_first
-    from trainer.training.train import alone, train_run
+    from trainer.training.train import locked_run_folder, train_run
 
     logging.disable_progress_bar()
     not_options = ("run", "name", "dry_run")
     values = {key: value for key, value in vars(options).items() if value is not None and key not in not_options}
     requested = Options(run=run_path(options.name), **values)
     if options.dry_run:
-        with noting():
+        with logging_to():
             for name, value in dry_run(requested):
                 print(f"{name:<14}{value}", flush=True)
         return 0
-    with on_signals(shown=is_first()) as stop, alone(requested):
+    with on_signals(shown=is_first()) as stop, locked_run_folder(requested):
         outcome = train_run(requested, stop=stop)
     if is_first():
         print(outcome)

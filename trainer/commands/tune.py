@@ -93,9 +93,9 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from trainer.corpus.locks import reading
+    from trainer.corpus.locks import shared_lock
 
-    with reading(options.corpus):  # held between trials too, so that all use the same corpus
+    with shared_lock(options.corpus):  # held between trials too, so that all use the same corpus
         return _run(options)
 
 
@@ -103,17 +103,17 @@ def _run(options: argparse.Namespace) -> int:
     from transformers.utils import logging
 
     from trainer.tuning.running import run_search
-    from wire.bus import AWAY
+    from wire.bus import UNAVAILABLE
 
     logging.disable_progress_bar()
     spec = spec_of(options)
     study, runner = _open_study(options, spec)
     try:
         run_search(study, spec, runner, options.keep_all)
-    except AWAY as error:
+    except UNAVAILABLE as error:
         raise TrainerError(f"Redis became unreachable ({error}): the same command resumes when it is back") from error
     finally:
-        with suppress(*AWAY):
+        with suppress(*UNAVAILABLE):
             _report(study, spec)
     return 0
 

@@ -40,11 +40,11 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from trainer.tuning.worker import work
     from wire.bus import connect
-    from wire.gpus import one_of_several
+    from wire.gpus import reserve_gpu
 
     redis = redis_at(options.redis, "start one, or name another with --redis")
     # Workers agree on GPUs over a second connection: the one of `work` retries forever.
-    with one_of_several(connect(options.redis), os.environ) as gpu:
+    with reserve_gpu(connect(options.redis), os.environ) as gpu:
         print(f"waiting for trials at {options.redis}" + (f", for {gpu}" if gpu else ""), flush=True)
         work(redis, options.burst)
     return 0
@@ -56,11 +56,11 @@ def redis_at(url: str, remedy: str) -> Redis:
     Raises:
         PlanError: it does not answer; the message ends with the remedy.
     """
-    from wire.bus import AWAY, connect
+    from wire.bus import UNAVAILABLE, connect
 
     try:
         redis = connect(url)
         redis.ping()
-    except (*AWAY, ValueError) as error:
+    except (*UNAVAILABLE, ValueError) as error:
         raise PlanError(f"no Redis at {url} ({error}): {remedy}") from error
     return redis

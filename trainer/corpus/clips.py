@@ -24,9 +24,9 @@ from typing import Any, BinaryIO, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.atomic import write_atomically
 from trainer.errors import TrainerError
 from trainer.examples import SAMPLE_RATE
-from trainer.replacing import write_whole
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
@@ -212,7 +212,7 @@ class Writer:
     def finish(self, about: dict[str, Any]) -> Corpus:
         """Write corpus.json, and return the corpus."""
         os.fsync(self._lines.fileno())
-        write_whole(self.folder / CORPUS_NAME, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
+        write_atomically(self.folder / CORPUS_NAME, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
         return Corpus(self.folder)
 
     def _resume(self) -> Iterator[Clip]:

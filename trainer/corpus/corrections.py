@@ -22,8 +22,8 @@ def count(candidates: Iterable[Candidate]) -> dict[str, Counter[str]]:
     """Count the captions of each source by writer, where known; refused clips do not count."""
     counts: dict[str, Counter[str]] = {}
     for clip in candidates:
-        if clip.writers and not clip.refused:
-            counts.setdefault(clip.source, Counter()).update(clip.writers)
+        if clip.caption_writers and not clip.refused:
+            counts.setdefault(clip.source, Counter()).update(clip.caption_writers)
     return counts
 
 
@@ -41,8 +41,8 @@ def note(source: str, writers: Mapping[str, int]) -> str:
     corrected, total = writers.get(PERSON, 0), sum(writers.values())
     hint = " To use only the corrected ones, add corrected=only after the source." if corrected else ""
     return (
-        f"{source}: {corrected:,} of {total:,} captions were corrected; {named(list(models))} wrote the others. Unless "
-        "someone has checked them, a model trained on them learns its mistakes, and error rates on them measure "
+        f"{source}: {corrected:,} of {total:,} captions were corrected; {join_names(list(models))} wrote the others. "
+        "Unless someone has checked them, a model trained on them learns its mistakes, and error rates on them measure "
         f"agreement with it.{hint}"
     )
 
@@ -65,12 +65,12 @@ def agreement(where: str, models: Sequence[str]) -> str:
     if not models:
         return ""
     return (
-        f"Most texts of {where} were written by {named(models)} and not corrected: unless someone has checked them, "
-        "error rates on them measure agreement with that model, not accuracy."
+        f"Most texts of {where} were written by {join_names(models)} and not corrected: unless someone has checked "
+        "them, error rates on them measure agreement with that model, not accuracy."
     )
 
 
-def named(models: Sequence[str]) -> str:
+def join_names(models: Sequence[str]) -> str:
     """Join the names of models."""
     names = [*models[:_MAX_NAMED], *([f"{len(models) - _MAX_NAMED} others"] if len(models) > _MAX_NAMED else [])]
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

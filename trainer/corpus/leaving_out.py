@@ -8,7 +8,7 @@ from pathlib import Path
 from trainer.errors import PlanError
 
 
-def named(path: Path) -> frozenset[str]:
+def read_clip_ids(path: Path) -> frozenset[str]:
     """Return the clip ids in a file: one per line, or JSON Lines with an `id`, as written by `evaluate`.
 
     Raises:

@@ -12,8 +12,8 @@ from trainer.errors import PlanError
 
 
 @contextmanager
-def reading(corpus: Path) -> Iterator[None]:
-    """Hold a shared lock on a corpus, which keeps `replacing` out; no lock where the folder is no corpus."""
+def shared_lock(corpus: Path) -> Iterator[None]:
+    """Hold a shared lock on a corpus, which keeps `exclusive_lock` out; no lock where the folder is no corpus."""
     with ExitStack() as stack:
         with suppress(OSError):  # some network file systems do not support locks: the corpus is read without one
             fcntl.flock(stack.enter_context((corpus / CLIPS_NAME).open("rb")), fcntl.LOCK_SH)
@@ -21,7 +21,7 @@ def reading(corpus: Path) -> Iterator[None]:
 
 
 @contextmanager
-def replacing(corpus: Path, option: str) -> Iterator[None]:
+def exclusive_lock(corpus: Path, option: str) -> Iterator[None]:
     """Hold an exclusive lock on a corpus while it is removed; new readers wait until it is released.
 
     Args:

@@ -8,13 +8,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from trainer.atomic import write_atomically
 from trainer.corpus.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME
 from trainer.corpus.drops import DROPPED_NAME
-from trainer.corpus.locks import replacing
+from trainer.corpus.locks import exclusive_lock
 from trainer.corpus.recordings import RECORDINGS_NAME
 from trainer.errors import PlanError
-from trainer.held import held
-from trainer.replacing import write_whole
+from trainer.folder_lock import folder_lock
 
 #: The plan of the corpus; a run with another plan is refused.
 PLAN_NAME = "prepare.json"
@@ -30,7 +30,7 @@ def check_folder(folder: Path, plan: Mapping[str, Any], again: bool) -> None:
     path = folder / PLAN_NAME
     if path.exists():
         if again:
-            with replacing(folder, "--out"):  # fail now, not after reading sources for an hour
+            with exclusive_lock(folder, "--out"):  # fail now, not after reading sources for an hour
                 pass
         if not again and _read(path) != plan:
             raise PlanError(f"{folder} has a corpus prepared with other settings (see {path}): --again replaces it")
@@ -47,11 +47,11 @@ def prepared_folder(folder: Path, plan: Mapping[str, Any], again: bool) -> Itera
     Raises:
         PlanError: another process prepares a corpus there, or reads the one to be replaced.
     """
-    with held(folder, "--out"):
+    with folder_lock(folder, "--out"):
         if again and (folder / PLAN_NAME).exists():
-            with replacing(folder, "--out"):
+            with exclusive_lock(folder, "--out"):
                 _remove(folder)
-        write_whole(folder / PLAN_NAME, json.dumps(plan, indent=1, ensure_ascii=False) + "\n")
+        write_atomically(folder / PLAN_NAME, json.dumps(plan, indent=1, ensure_ascii=False) + "\n")
         yield
 
 

@@ -24,7 +24,7 @@ def existing_clips(folder: Path) -> tuple[tuple[Clip, ...], dict[bytes, str]]:
 def clip_fields(clip: Candidate, split: Split | None) -> dict[str, Any]:
     """Return the fields of the candidate's `Clip`, except the location of its audio."""
     names = ("id", "text", "language", "source", "speaker", "accent", "gender", "age", "previous", "segments")
-    written_by = corrections.model_of(clip.writers)
+    written_by = corrections.model_of(clip.caption_writers)
     return {"split": split, "written_by": written_by, **{name: getattr(clip, name) for name in names}}
 
 

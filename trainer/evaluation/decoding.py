@@ -51,7 +51,7 @@ class Transcript:
 
 
 @dataclass(frozen=True)
-class Listening:
+class DecodingOptions:
     """How to decode.
 
     Attributes:
@@ -74,34 +74,34 @@ class Listening:
 def decode(
     recogniser: Recogniser,
     utterances: Sequence[Utterance],
-    listening: Listening = Listening(),
-    done: Callable[[int], object] = lambda utterances: None,
+    options: DecodingOptions = DecodingOptions(),
+    on_decoded: Callable[[int], object] = lambda utterances: None,
 ) -> list[Transcript]:
-    """Transcribe utterances, in their order; `done` is called with the size of each completed batch.
+    """Transcribe utterances, in their order; `on_decoded` is called with the size of each completed batch.
 
     Raises:
         NoRoom: the GPU has no memory for a single utterance, or the machine for all processes.
     """
     transcripts: dict[int, Transcript] = {}
-    planned = list(batches(recogniser, utterances, listening))
-    with _batch_decoder(recogniser, utterances, listening, min(listening.processes, len(planned))) as decode_all:
+    planned = list(batches(recogniser, utterances, options))
+    with _batch_decoder(recogniser, utterances, options, min(options.processes, len(planned))) as decode_all:
         for indices, outputs in zip(planned, decode_all(planned), strict=True):
             transcripts.update(zip(indices, outputs, strict=True))
-            done(len(indices))
+            on_decoded(len(indices))
     return [transcripts[index] for index in range(len(utterances))]
 
 
 @contextmanager
 def _batch_decoder(
-    recogniser: Recogniser, utterances: Sequence[Utterance], listening: Listening, processes: int
+    recogniser: Recogniser, utterances: Sequence[Utterance], options: DecodingOptions, processes: int
 ) -> Iterator[Callable[[list[list[int]]], Iterable[list[Transcript]]]]:
     """A function that decodes batches, in this process or in others."""
     if processes <= 1 or recogniser.device.type != "cpu":
-        yield lambda planned: _within_memory(recogniser, utterances, listening, planned)
+        yield lambda planned: _within_memory(recogniser, utterances, options, planned)
         return
     # Forked processes share the model and the corpus in memory. They use one thread, because OpenMP's threads do not
     # survive a fork.
-    work = recogniser, utterances, listening
+    work = recogniser, utterances, options
     with ProcessPoolExecutor(processes, get_context("fork"), initializer=_start_worker, initargs=work) as pool:
         try:
             yield lambda planned: pool.map(_decode_in_worker, planned)
@@ -113,7 +113,7 @@ def _batch_decoder(
 
 
 def _within_memory(
-    recogniser: Recogniser, utterances: Sequence[Utterance], listening: Listening, planned: list[list[int]]
+    recogniser: Recogniser, utterances: Sequence[Utterance], options: DecodingOptions, planned: list[list[int]]
 ) -> Iterator[list[Transcript]]:
     """Decode batches one by one. If the GPU runs out of memory, halve the batch size from there on."""
     most = len(utterances)
@@ -122,7 +122,7 @@ def _within_memory(
         while len(transcripts) < len(indices):
             part = [utterances[index] for index in indices[len(transcripts) : len(transcripts) + most]]
             try:
-                transcripts += decode_batch(recogniser, part, listening)
+                transcripts += decode_batch(recogniser, part, options)
             except torch.OutOfMemoryError as error:
                 if len(part) == 1:
                     name = recogniser.name or "the model"
@@ -131,7 +131,7 @@ def _within_memory(
         yield transcripts
 
 
-_work: tuple[Recogniser, Sequence[Utterance], Listening]
+_work: tuple[Recogniser, Sequence[Utterance], DecodingOptions]
 
 
 def _start_worker(*work: Any) -> None:
@@ -142,18 +142,18 @@ def _start_worker(*work: Any) -> None:
 
 
 def _decode_in_worker(indices: Sequence[int]) -> list[Transcript]:
-    recogniser, utterances, listening = _work
-    return decode_batch(recogniser, [utterances[index] for index in indices], listening)
+    recogniser, utterances, options = _work
+    return decode_batch(recogniser, [utterances[index] for index in indices], options)
 
 
-def decode_batch(recogniser: Recogniser, utterances: Sequence[Utterance], listening: Listening) -> list[Transcript]:
+def decode_batch(recogniser: Recogniser, utterances: Sequence[Utterance], options: DecodingOptions) -> list[Transcript]:
     """Transcribe one batch."""
     prefixes = [recogniser.prefix(utterance.language) for utterance in utterances]
     caps = [
-        max(listening.cap(utterance.duration_s), TIMES_REFERENCE * len(recogniser.ids(utterance.text)))
+        max(options.cap(utterance.duration_s), TIMES_REFERENCE * len(recogniser.ids(utterance.text)))
         for utterance in utterances
     ]
-    return greedy(recogniser, encode(recogniser, utterances, listening.context_s), prefixes, caps)
+    return greedy(recogniser, encode(recogniser, utterances, options.context_s), prefixes, caps)
 
 
 @torch.no_grad()
@@ -214,13 +214,13 @@ def greedy(
     return [_transcript(recogniser, row[:most]) for row, most in zip(written.tolist(), caps, strict=True)]
 
 
-def batches(recogniser: Recogniser, utterances: Sequence[Utterance], listening: Listening) -> Iterator[list[int]]:
+def batches(recogniser: Recogniser, utterances: Sequence[Utterance], options: DecodingOptions) -> Iterator[list[int]]:
     """Batches of indices by duration, the longest first, so that running out of memory shows at once. A batch has as
     many as its seconds of context allow, and at least one."""
-    most_s = listening.batch_s or _default_batch_s(recogniser)
+    most_s = options.batch_s or _default_batch_s(recogniser)
     batch: list[int] = []
     for index in sorted(range(len(utterances)), key=lambda index: -utterances[index].duration_s):
-        each_s = listening.context_s or utterances[batch[0] if batch else index].duration_s
+        each_s = options.context_s or utterances[batch[0] if batch else index].duration_s
         if batch and (len(batch) + 1) * each_s > most_s:
             yield batch
             batch = []

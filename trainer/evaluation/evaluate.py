@@ -12,7 +12,7 @@ import torch
 
 from trainer.corpus.scripts import script
 from trainer.evaluation.alarm import Evidence, judge
-from trainer.evaluation.decoding import Listening, decode
+from trainer.evaluation.decoding import DecodingOptions, decode
 from trainer.evaluation.grouping import group
 from trainer.evaluation.normalising import Normaliser, normaliser
 from trainer.evaluation.probes import Probes, probe
@@ -34,7 +34,7 @@ class Plan:
         short_s: the short context; None: the one that the model declares, or SHORT_S.
         snrs_db: signal-to-noise ratios to measure at, in addition to the clean audio.
         by: columns to group by; see `grouping`.
-        batch_s, processes: see `Listening`.
+        batch_s, processes: see `DecodingOptions`.
         seed: of the noise, the bootstrap, and the choice of probed utterances.
         probed: the number of utterances to probe for the alarm.
         windows: also measure several utterances in a window, as on air.
@@ -55,25 +55,25 @@ def evaluate(
     recogniser: Recogniser,
     utterances: Sequence[Utterance],
     plan: Plan = Plan(),
-    done: Callable[[int], object] = lambda utterances: None,
+    on_decoded: Callable[[int], object] = lambda utterances: None,
 ) -> Evaluation:
     """Evaluate a model.
 
     Args:
-        done: called with the number of utterances in each completed batch; each condition counts all of them once, and
-            so do windows.
+        on_decoded: called with the number of utterances in each completed batch; each condition counts all of them
+            once, and so do windows.
 
     Raises:
         RecogniserError: the model lacks a language of the utterances, or they are all longer than its context.
     """
     normalisers = _normalisers(recogniser, utterances)
-    conditions = tuple(_conditions(recogniser, utterances, plan, normalisers, done))
+    conditions = tuple(_conditions(recogniser, utterances, plan, normalisers, on_decoded))
     first = conditions[0]
     rows = first.rows
     _, confusions = word_scores([row.reference for row in rows], [row.hypothesis for row in rows])
     judged = _judged(recogniser, rows)
     sample = random.Random(plan.seed).sample([row.utterance for row in judged], min(plan.probed, len(judged)))
-    probes = probe(recogniser, sample, Listening(first.context_s, plan.batch_s))
+    probes = probe(recogniser, sample, DecodingOptions(first.context_s, plan.batch_s))
     return Evaluation(
         recogniser.name,
         _device(recogniser.device, plan.processes),
@@ -81,13 +81,15 @@ def evaluate(
         conditions,
         _groups(conditions, plan),
         confusions,
-        _in_windows(recogniser, first, plan, normalisers, done) if plan.windows else None,
+        _in_windows(recogniser, first, plan, normalisers, on_decoded) if plan.windows else None,
         probes,
         judge(_evidence(recogniser, judged, probes)),
     )
 
 
-def transcribed(recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None) -> list[Row]:
+def transcribe_and_score(
+    recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None
+) -> list[Row]:
     """The transcript of each utterance, and its errors.
 
     Args:
@@ -95,7 +97,7 @@ def transcribed(recogniser: Recogniser, utterances: Sequence[Utterance], context
     """
     recogniser.model.eval()
     normalisers = _normalisers(recogniser, utterances)
-    return list(_rows(recogniser, utterances, Listening(context_s), normalisers, lambda utterances: None))
+    return list(_rows(recogniser, utterances, DecodingOptions(context_s), normalisers, lambda utterances: None))
 
 
 def _normalisers(recogniser: Recogniser, utterances: Sequence[Utterance]) -> dict[str, Normaliser]:
@@ -103,17 +105,17 @@ def _normalisers(recogniser: Recogniser, utterances: Sequence[Utterance]) -> dic
     return {language: normaliser(language, recogniser.spelling) for language in languages}
 
 
-def errors(
+def word_and_character_errors(
     recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None
 ) -> tuple[Score, Score]:
-    """Word and character errors only, as measured during training; for `context_s` see `transcribed`."""
-    spoken = [row for row in transcribed(recogniser, utterances, context_s) if row.reference]
+    """Word and character errors only, as measured during training; for `context_s` see `transcribe_and_score`."""
+    spoken = [row for row in transcribe_and_score(recogniser, utterances, context_s) if row.reference]
     return total(row.words for row in spoken), total(row.characters for row in spoken)
 
 
 def word_errors(recogniser: Recogniser, utterances: Sequence[Utterance], context_s: float | None = None) -> Score:
     """Word errors only."""
-    return errors(recogniser, utterances, context_s)[0]
+    return word_and_character_errors(recogniser, utterances, context_s)[0]
 
 
 def _conditions(
@@ -121,7 +123,7 @@ def _conditions(
     utterances: Sequence[Utterance],
     plan: Plan,
     normalisers: Mapping[str, Normaliser],
-    done: Callable[[int], object],
+    on_decoded: Callable[[int], object],
 ) -> Iterator[Condition]:
     full_s = recogniser.longest_s
     short_s = min(full_s, plan.short_s or recogniser.declared_s or SHORT_S)
@@ -139,10 +141,10 @@ def _conditions(
         previous: Condition | None = None
         for context in order:
             if previous and previous.context_s == contexts[context]:
-                done(len(mixed))
+                on_decoded(len(mixed))
                 yield replace(previous, context=context)
                 continue
-            previous = _condition(recogniser, mixed, context, contexts[context], snr_db, plan, normalisers, done)
+            previous = _condition(recogniser, mixed, context, contexts[context], snr_db, plan, normalisers, on_decoded)
             yield previous
 
 
@@ -154,13 +156,13 @@ def _condition(
     snr_db: float | None,
     plan: Plan,
     normalisers: Mapping[str, Normaliser],
-    done: Callable[[int], object],
+    on_decoded: Callable[[int], object],
 ) -> Condition:
     fitting = [utterance for utterance in utterances if utterance.duration_s <= context_s]
-    done(len(utterances) - len(fitting))
+    on_decoded(len(utterances) - len(fitting))
     start_s = time.perf_counter()
-    listening = Listening(context_s, plan.batch_s, plan.processes)
-    rows = tuple(_rows(recogniser, fitting, listening, normalisers, done))
+    options = DecodingOptions(context_s, plan.batch_s, plan.processes)
+    rows = tuple(_rows(recogniser, fitting, options, normalisers, on_decoded))
     elapsed_s = time.perf_counter() - start_s
     left_out = len(utterances) - len(fitting)
     return Condition(context, context_s, snr_db, rows, left_out, elapsed_s, summarise(rows, plan.seed))
@@ -169,11 +171,11 @@ def _condition(
 def _rows(
     recogniser: Recogniser,
     utterances: Sequence[Utterance],
-    listening: Listening,
+    options: DecodingOptions,
     normalisers: Mapping[str, Normaliser],
-    done: Callable[[int], object],
+    on_decoded: Callable[[int], object],
 ) -> Iterator[Row]:
-    transcripts = decode(recogniser, utterances, listening, done)
+    transcripts = decode(recogniser, utterances, options, on_decoded)
     normalise = [normalisers[utterance.language] for utterance in utterances]
     references = [normal(utterance.text) for normal, utterance in zip(normalise, utterances, strict=True)]
     hypotheses = [normal(transcript.text) for normal, transcript in zip(normalise, transcripts, strict=True)]
@@ -203,14 +205,14 @@ def _in_windows(
     alone: Condition,
     plan: Plan,
     normalisers: Mapping[str, Normaliser],
-    done: Callable[[int], object],
+    on_decoded: Callable[[int], object],
 ) -> Windows | None:
     """The utterances of a condition again, several in each window; None if no two of them fit."""
     spoken = {row.utterance.id: row for row in alone.rows if row.reference}
     windows = in_windows([row.utterance for row in spoken.values()], alone.context_s, plan.seed)
-    listening = Listening(alone.context_s, plan.batch_s, plan.processes)
-    rows = list(_rows(recogniser, [window(row) for row in windows], listening, normalisers, lambda count: None))
-    done(len(alone.rows) + alone.left_out)
+    options = DecodingOptions(alone.context_s, plan.batch_s, plan.processes)
+    rows = list(_rows(recogniser, [window(row) for row in windows], options, normalisers, lambda count: None))
+    on_decoded(len(alone.rows) + alone.left_out)
     if not rows:
         return None
     same = (spoken[utterance.id].words for row in windows for utterance in row)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trainer.evaluation.decoding import Listening, batches, encode
+from trainer.evaluation.decoding import DecodingOptions, batches, encode
 from trainer.evaluation.normalising import normaliser
 from trainer.evaluation.recogniser import Recogniser
 from trainer.evaluation.utterances import Utterance
@@ -95,15 +95,15 @@ class _Totals:
     mistaken: Counter[str] = field(default_factory=Counter)
 
 
-def probe(recogniser: Recogniser, utterances: Sequence[Utterance], listening: Listening) -> Probes | None:
+def probe(recogniser: Recogniser, utterances: Sequence[Utterance], options: DecodingOptions) -> Probes | None:
     """Probe the utterances that have speech; None if there are none."""
     spoken = [utterance for utterance in utterances if utterance.text.strip()]
     if not spoken:
         return None
     totals = _Totals()
-    for indices in batches(recogniser, spoken, listening):
+    for indices in batches(recogniser, spoken, options):
         batch = [spoken[index] for index in indices]
-        _probe_batch(recogniser, batch, encode(recogniser, batch, listening.context_s), totals)
+        _probe_batch(recogniser, batch, encode(recogniser, batch, options.context_s), totals)
     readings: dict[Prefix, Reading] = {}
     for (prefix, _), prefix_sum in totals.sums.items():
         reading = prefix_sum.reading()

@@ -30,12 +30,12 @@ from transformers import (
 )
 from transformers.utils.hub import cached_file
 
+from trainer.atomic import replaced_folder
 from trainer.errors import TrainerError
 from trainer.models.features import POSITIONS_PER_S
 from trainer.models.tokenizer import Speller, train_tokenizer
 from trainer.models.whisper import ALIGNED_HEAD, ALIGNED_LAYER, SIZES, new_model
 from trainer.names import NEW, checkpoint
-from trainer.replacing import replaced
 from trainer.run_folder import RECORD_NAME
 
 #: Learning rates for fine-tuning by d_model: 1/40 of OpenAI's for training that size. 128 is our own demo size.
@@ -149,7 +149,7 @@ def new(
     if size is None:
         raise CheckpointError(f"{name} is unknown; choose one of {', '.join(f'{NEW}{size}' for size in SIZES)}")
     if not tokenizer_folder.exists():
-        with replaced(tokenizer_folder) as unfinished:
+        with replaced_folder(tokenizer_folder) as unfinished:
             train_tokenizer(texts, languages).save_pretrained(unfinished)
     speller = Speller(WhisperTokenizer.from_pretrained(tokenizer_folder))
     model = new_model(size, speller, seed, dropouts)

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
 
+from trainer.atomic import replaced_folder
 from trainer.models.checkpoints import generation_config, save
 from trainer.models.features import POSITIONS_PER_S
 from trainer.models.tokenizer import Speller
-from trainer.replacing import replaced
 from trainer.run_folder import RECORD_NAME
 
 #: Version of undertext.json.
@@ -58,7 +58,7 @@ def publish(model: WhisperForConditionalGeneration, speller: Speller, record: Re
     """Write the model and replace `folder` as a whole: a reader never sees half a model."""
     context_s = model.config.max_source_positions // POSITIONS_PER_S
     extractor = WhisperFeatureExtractor(feature_size=model.config.num_mel_bins, chunk_length=context_s)
-    with replaced(folder) as unfinished:
+    with replaced_folder(folder) as unfinished:
         save(unfinished, model, speller, extractor, generation_config(model, speller, record.languages))
         describe(unfinished, record, float(context_s), card)
 

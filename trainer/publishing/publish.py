@@ -12,10 +12,10 @@ from typing import Any
 
 from transformers import WhisperFeatureExtractor
 
+from trainer.atomic import replaced_folder
 from trainer.errors import TrainerError
 from trainer.publishing.model_card import Facts, agreements, card, promised_on
 from trainer.publishing.model_folder import Record, WerRow, describe
-from trainer.replacing import replaced
 from trainer.reports.curves import PUBLISHED, curves
 from trainer.run_folder import read_run
 
@@ -96,7 +96,7 @@ def publish_run(
     context_s = float(files.declared["context_s"])
     plots = curves({"": files.metrics}, PUBLISHED)
     pictures = {f"{title.lower().replace(' ', '-')}.svg": svg for title, svg in plots.items()}
-    with replaced(out) as folder:
+    with replaced_folder(out) as folder:
         shutil.copytree(run / which, folder, dirs_exist_ok=True)
         for name, svg in pictures.items():
             (folder / name).write_text(svg, encoding="utf-8")
@@ -198,7 +198,7 @@ def to_ctranslate2(folder: Path, out: Path, quantization: str) -> None:
     except ImportError as error:
         raise PublishError("--ctranslate2 needs the library: pip install 'undertext[ctranslate2]'") from error
     _check_out(out)
-    with replaced(out) as unfinished:
+    with replaced_folder(out) as unfinished:
         converter = TransformersConverter(str(folder), copy_files=["tokenizer.json"])
         converter.convert(str(unfinished), quantization=quantization, force=True)
         # faster-whisper reads the number of mel bins from this file; transformers 5 writes another.

@@ -18,13 +18,13 @@ def write_comparison(folders: Sequence[Path], out: Path) -> Path:
     Raises:
         RunError: one of the folders is not a run.
     """
-    runs = named([read_run(folder) for folder in folders])
+    runs = by_name([read_run(folder) for folder in folders])
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page(f"Runs {', '.join(runs)}", _parts(runs)), encoding="utf-8")
     return out
 
 
-def named(runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
+def by_name(runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
     """Runs by name, with as many parent folders as needed to distinguish them; each folder once."""
     by_path = {run.path.resolve(): run for run in runs}
     length = 1

@@ -23,7 +23,7 @@ from trainer.training.sampling import Sampler
 Audio = NDArray[np.float32]
 
 #: Separate random streams of one example.
-_AUGMENT, _QUIET, _JOIN = 1, 2, 3
+_AUGMENT, _NON_SPEECH, _JOIN = 1, 2, 3
 
 
 class Augment(Protocol):
@@ -39,7 +39,7 @@ class Augment(Protocol):
         """
 
 
-class Quiet(Protocol):
+class NonSpeech(Protocol):
     """Makes audio without speech, for a `share` of all examples."""
 
     @property
@@ -59,7 +59,7 @@ class ClipSource:
         clips: to train on, in the order that the sampler was made for.
         sampler: chooses the clips.
         augment: augments them; None: no augmentation.
-        quiet: makes examples without speech, in addition to the clips and evenly spread among them.
+        non_speech: makes examples without speech, in addition to the clips and evenly spread among them.
         language: overrides the language of all clips.
         joiner: samples the clips that follow a clip in its window; None: clips are not joined.
     """
@@ -70,29 +70,31 @@ class ClipSource:
         clips: Sequence[Clip],
         sampler: Sampler,
         augment: Augment | None = None,
-        quiet: Quiet | None = None,
+        non_speech: NonSpeech | None = None,
         seed: int = 1,
         language: str = "",
         joiner: Joiner | None = None,
     ) -> None:
-        if quiet is not None and not 0 <= quiet.share < 1:
-            raise PlanError(f"the share of examples without speech must be at least 0 and below 1, not {quiet.share:g}")
+        if non_speech is not None and not 0 <= non_speech.share < 1:
+            raise PlanError(
+                f"the share of examples without speech must be at least 0 and below 1, not {non_speech.share:g}"
+            )
         self.corpus, self.clips, self.sampler = corpus, clips, sampler
-        self._augment, self._quiet = augment, quiet
+        self._augment, self._non_speech = augment, non_speech
         self._seed, self._language, self._joiner = seed, language, joiner
 
     def clip(self, index: int) -> Clip | None:
         """The first clip of example `index`; None if it has no speech."""
-        return None if self._is_quiet(index) else self.clips[self.sampler.clip(self.draw(index))]
+        return None if self._is_non_speech(index) else self.clips[self.sampler.clip(self.draw(index))]
 
     def draw(self, index: int) -> int:
         """The number of clips drawn for the examples before `index`."""
-        return index - self._quiet_before(index)
+        return index - self._non_speech_before(index)
 
     def epoch_starts(self, epoch: int) -> int:
         """The index of the first example of an epoch, when the sampler has completed the epochs before it."""
         draws = epoch * self.sampler.draws
-        index = int(draws / (1 - (self._quiet.share if self._quiet else 0.0)))
+        index = int(draws / (1 - (self._non_speech.share if self._non_speech else 0.0)))
         while self.draw(index) < draws:
             index += 1
         while index and self.draw(index - 1) >= draws:
@@ -109,17 +111,17 @@ class ClipSource:
     def duration_s(self, index: int) -> float:
         window = self.window(index)
         if not window:
-            assert self._quiet is not None
-            return self._quiet.duration_s(self._rng(index, _QUIET))
+            assert self._non_speech is not None
+            return self._non_speech.duration_s(self._rng(index, _NON_SPEECH))
         return round(window[-1].end * self._lengthening(index)) / SAMPLE_RATE
 
     def example(self, index: int) -> Example:
         window = self.window(index)
         if not window:
-            assert self._quiet is not None
+            assert self._non_speech is not None
             # The decoder input has a language even if the label is <|nospeech|>: take that of the latest clip.
             latest = self.clips[self.sampler.clip(max(0, self.draw(index) - 1))]
-            audio = self._quiet(self._rng(index, _QUIET))
+            audio = self._non_speech(self._rng(index, _NON_SPEECH))
             return Example(audio, self._language or latest.language, (), speech=False)
         audio = joining.audio_of(window, self.corpus.audio)
         if self._augment:
@@ -132,11 +134,11 @@ class ClipSource:
     def _rng(self, index: int, stream: int) -> np.random.Generator:
         return np.random.default_rng([self._seed, index, stream])
 
-    def _quiet_before(self, index: int) -> int:
-        return int(index * self._quiet.share) if self._quiet else 0
+    def _non_speech_before(self, index: int) -> int:
+        return int(index * self._non_speech.share) if self._non_speech else 0
 
-    def _is_quiet(self, index: int) -> bool:
-        return self._quiet_before(index + 1) > self._quiet_before(index)
+    def _is_non_speech(self, index: int) -> bool:
+        return self._non_speech_before(index + 1) > self._non_speech_before(index)
 
 
 def example_of(clip: Clip, audio: Audio, lengthening: float = 1.0, language: str = "") -> Example:

@@ -20,8 +20,8 @@ from trainer.training.averaging import trained
 from trainer.training.batches import Batch, Stream
 from trainer.training.disk import amount, checkpoint_bytes, free_bytes
 from trainer.training.losses import Targets
-from trainer.training.memory import fill, peak, without_contents
-from trainer.training.options import Options, command
+from trainer.training.memory import peak_bytes, randomize_weights, without_contents
+from trainer.training.options import Options, command_to_repeat
 from trainer.training.run import Run
 from trainer.training.run_setup import Setup, load_checkpoint, prepare_model, set_up
 from trainer.training.sizing import batches_ahead, mean_examples
@@ -63,7 +63,7 @@ def dry_run(options: Options) -> Iterator[tuple[str, str]]:
         yield "disk", _disk(checkpoint_bytes(model, setup.plan.average_decay > 0), options.run)
         peak_bytes = step_bytes(setup, model, teacher, batches.largest, Path(folder))
         yield "memory", _memory(peak_bytes, batches.largest, device)
-        yield "command", command(options, setup.plan)
+        yield "command", command_to_repeat(options, setup.plan)
 
 
 def batches_of(setup: Setup) -> Batches:
@@ -100,14 +100,14 @@ def step_bytes(
     targets = Targets.of(batch)
     with without_contents():
         for module in (model, teacher.model) if teacher else (model,):
-            fill(module, torch.device("cpu"))
+            randomize_weights(module, torch.device("cpu"))
         tensors: dict[str, Any] = {
             name: torch.empty_like(value) for name, value in vars(batch).items() if torch.is_tensor(value)
         }
         run = Run.start(folder, model.train(), setup.loaded.speller, plan, teacher=teacher)
         try:
             # The second batch is computed beside the gradients of the first.
-            return peak(run, [replace(batch, **tensors)] * min(2, plan.accumulate), targets)
+            return peak_bytes(run, [replace(batch, **tensors)] * min(2, plan.accumulate), targets)
         finally:
             run.close()
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from trainer.corpus.clips import Clip
 from trainer.examples import SAMPLE_RATE, Example, TimedWord
-from wire.languages import PHRASED, SPACELESS, apart
+from wire.languages import PHRASED, SPACELESS, needs_space
 
 Audio = NDArray[np.float32]
 Key = TypeVar("Key", bound=Hashable)
@@ -154,4 +154,4 @@ def example_of(placed: Sequence[Placed], audio: Audio, lengthening: float = 1.0,
 
 def _spaced(before: str, after: str, language: str) -> bool:
     """Whether the texts of two clips are separated by a space: Thai has spaces between phrases, Chinese does not."""
-    return language not in SPACELESS - PHRASED or apart(before, after)
+    return language not in SPACELESS - PHRASED or needs_space(before, after)

@@ -24,7 +24,7 @@ from trainer.errors import TrainerError
 from trainer.examples import ExampleSource
 from trainer.models.precision import computing
 from trainer.models.tokenizer import Speller
-from trainer.run_folder import CHARACTERS, DECISIVE
+from trainer.run_folder import DEV_CER, DEV_WER
 from trainer.stopping import Stop, Stopped
 from trainer.training.averaging import trained
 from trainer.training.batch_errors import explain
@@ -178,15 +178,11 @@ def _measure(run: Run, measure: Measure, save_model: SaveModel | None, bar: tqdm
         with run.average.applied(), torch.random.fork_rng(devices=[]):
             metrics = measure(run.model)
             _check_finite(run, metrics)
-            decisive = metrics.get(DECISIVE)
-            if (
-                decisive is not None
-                and progress.update_best(decisive, metrics.get(CHARACTERS, decisive))
-                and save_model
-            ):
+            decisive = metrics.get(DEV_WER)
+            if decisive is not None and progress.update_best(decisive, metrics.get(DEV_CER, decisive)) and save_model:
                 save_model("best")
         run.log(metrics)
-        bar.set_description(f"train, {DECISIVE} {decisive:.2f}" if decisive is not None else "train")
+        bar.set_description(f"train, {DEV_WER} {decisive:.2f}" if decisive is not None else "train")
     out_of_patience = run.plan.patience is not None and progress.since_best >= run.plan.patience
     # Only the first rank knows; the sum tells the others.
     progress.stopped = run.team.sum_ints([int(out_of_patience and run.team.first)], run.model.device)[0] > 0

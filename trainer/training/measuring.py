@@ -9,13 +9,13 @@ import torch
 from transformers import WhisperForConditionalGeneration
 
 from trainer.corpus.clips import Clip, Corpus
-from trainer.evaluation.evaluate import errors
+from trainer.evaluation.evaluate import word_and_character_errors
 from trainer.evaluation.recogniser import Recogniser
 from trainer.evaluation.utterances import of_clips
 from trainer.models.features import LogMel
 from trainer.models.precision import Precision, computing
 from trainer.models.tokenizer import Speller
-from trainer.run_folder import CHARACTERS, DECISIVE
+from trainer.run_folder import DEV_CER, DEV_WER
 from trainer.training.batches import collate
 from trainer.training.clip_source import example_of
 from trainer.training.losses import Heads, Targets, Weights, compute_losses
@@ -44,9 +44,9 @@ class DevMeasure:
         utterances = of_clips(self.corpus, self.clips, self.language or None)
         recogniser = Recogniser.of(model, self.speller)
         with computing(model.device, self.precision):
-            words, characters = errors(recogniser, utterances, self.context_s)
+            words, characters = word_and_character_errors(recogniser, utterances, self.context_s)
             loss = self._loss(model)
-        rates = {DECISIVE: words.wer_percent, CHARACTERS: characters.wer_percent}
+        rates = {DEV_WER: words.wer_percent, DEV_CER: characters.wer_percent}
         return {"dev_loss": loss, **{name: round(rate, 4) for name, rate in rates.items()}}
 
     @torch.no_grad()

@@ -78,7 +78,7 @@ class _CtcShapes(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def peak(run: Run, batches: Sequence[Batch], targets: Targets) -> int:
+def peak_bytes(run: Run, batches: Sequence[Batch], targets: Targets) -> int:
     """Peak bytes of a step once the optimizer has its state; runs two steps.
 
     Args:
@@ -92,7 +92,7 @@ def peak(run: Run, batches: Sequence[Batch], targets: Targets) -> int:
     return counter.peak
 
 
-def fill(model: torch.nn.Module, device: torch.device) -> None:
+def randomize_weights(model: torch.nn.Module, device: torch.device) -> None:
     """Replace a model's weights by random ones on another device; `to_empty` cannot do this with fake tensors."""
     filled: dict[int, torch.nn.Parameter] = {}  # tied weights stay tied
     for module in model.modules():

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from trainer.augmentation.augment import parse
-from trainer.augmentation.quiet import without_speech
+from trainer.augmentation.non_speech import without_speech
 from trainer.errors import PlanError
 from trainer.models.precision import Precision
 from trainer.training.borrowing import borrowed
@@ -143,7 +143,7 @@ def refuse_outside(options: object, names: Iterable[str], fits: Callable[[float]
             raise PlanError(f"{_flag(name)} must be {requirement}, not {value}")
 
 
-def command(options: Options, plan: Plan) -> str:
+def command_to_repeat(options: Options, plan: Plan) -> str:
     """The command line that repeats a run, including the defaults that were chosen for it."""
     chosen = replace(
         options,
@@ -155,19 +155,19 @@ def command(options: Options, plan: Plan) -> str:
         measures=None,
         precision=plan.precision,
     )
-    return line(chosen)
+    return command_line(chosen)
 
 
-def line(options: Options, brief: bool = False) -> str:
+def command_line(options: Options, brief: bool = False) -> str:
     """The command line for these options.
 
     Args:
         brief: leave out defaults.
     """
-    return _line(given(options, brief))
+    return _command_line(option_values(options, brief))
 
 
-def given(options: Options, brief: bool = True) -> dict[str, str]:
+def option_values(options: Options, brief: bool = True) -> dict[str, str]:
     """Values of options by name, both as on the command line; the value of a flag is empty.
 
     Args:
@@ -184,7 +184,7 @@ def given(options: Options, brief: bool = True) -> dict[str, str]:
 
 
 def changes(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
-    """Sentences on the options that differ between two results of `given` and affect the model."""
+    """Sentences on the options that differ between two results of `option_values` and affect the model."""
     free = {_flag(name) for name in ("run", *MACHINE)}
     for name in dict.fromkeys((*before, *now)):
         if name in free or before.get(name) == now.get(name):
@@ -209,7 +209,7 @@ def more_epochs(before: Mapping[str, str], now: Mapping[str, str], ended: bool =
     The learning rate decays to 0 over the epochs of a run, so more of them need a new run with its own schedule.
 
     Args:
-        before, now: results of `given`, which differ in the epochs only.
+        before, now: results of `option_values`, which differ in the epochs only.
         ended: the run is complete.
     """
     old, new = (float(values.get("--epochs", Options.epochs)) for values in (before, now))
@@ -221,11 +221,11 @@ def more_epochs(before: Mapping[str, str], now: Mapping[str, str], ended: bool =
     for name in ("--token", "--acft"):  # the run's model already has its languages and its short context
         new_run.pop(name, None)
     first = "The run is complete" if ended else "Finish it with the same settings"
-    return f"{first}; for more epochs, start a new run from its model: {_line(new_run)}"
+    return f"{first}; for more epochs, start a new run from its model: {_command_line(new_run)}"
 
 
-def _line(values: Mapping[str, str]) -> str:
-    """The command line for a result of `given`."""
+def _command_line(values: Mapping[str, str]) -> str:
+    """The command line for a result of `option_values`."""
     words = ["python", "-m", "trainer", "train"]
     for name, value in values.items():
         words += [word for word in ("" if name == _CORPUS else name, value) if word]

@@ -15,7 +15,7 @@ from trainer.run_folder import PLAN_NAME, UNCHECKED, flat, read_plan
 from trainer.training.batches import Settings
 from trainer.training.clip_source import ClipSource
 from trainer.training.losses import Weights
-from trainer.training.options import Options, given
+from trainer.training.options import Options, option_values
 from trainer.training.plan import Plan
 from trainer.training.run import has_learnt
 from trainer.training.sizing import sized
@@ -94,7 +94,7 @@ def _with_stored_estimates(options: Options, team: Team) -> Options:
     if not has_learnt(options.run) or not (options.run / PLAN_NAME).exists():
         return options
     document = read_plan(options.run)
-    environment, now = document.get(UNCHECKED, {}), given(options)
+    environment, now = document.get(UNCHECKED, {}), option_values(options)
     before = environment.get("given", now)
     if environment.get("processes", team.size) != team.size or before.get("--measures") != now.get("--measures"):
         return options

@@ -21,12 +21,12 @@ import torch
 from torch import Tensor
 from transformers import WhisperForConditionalGeneration
 
+from trainer.atomic import write_atomically
 from trainer.models.precision import scaler
 from trainer.models.tokenizer import Speller
-from trainer.notes import LOG
-from trainer.refusals import is_full
-from trainer.replacing import write_whole
-from trainer.run_folder import CHARACTERS, DECISIVE, METRICS_NAME, MODELS, PLAN_NAME, SEEN_NAME, UNCHECKED, read_plan
+from trainer.os_errors import is_full
+from trainer.run_folder import DEV_CER, DEV_WER, METRICS_NAME, MODELS, PLAN_NAME, SEEN_NAME, UNCHECKED, read_plan
+from trainer.run_log import LOG
 from trainer.training.acft import Teacher
 from trainer.training.averaging import Average, trained
 from trainer.training.checkpoint import CHECKPOINT_NAME, Stateful, restore, save
@@ -36,7 +36,7 @@ from trainer.training.plan import Plan, Progress, refuse_change
 from trainer.training.team import Team
 
 #: Names of the dev metrics in train.log.
-_METRIC_NAMES = {DECISIVE: "WER % on dev", CHARACTERS: "CER %", "dev_loss": "loss"}
+_METRIC_NAMES = {DEV_WER: "WER % on dev", DEV_CER: "CER %", "dev_loss": "loss"}
 #: Without dev metrics, train.log has one line with the mean of this many losses.
 _LOSSES_PER_LINE = 20
 
@@ -191,7 +191,7 @@ def _write_or_check_plan(folder: Path, document: dict[str, Any], team: Team) -> 
         instead = more_epochs(options[0], options[1], ended) if len(words) == 1 else ""
         refuse_change(str(folder), *compared, words=words, instead=instead)
     elif team.first:
-        write_whole(path, text + "\n")
+        write_atomically(path, text + "\n")
 
 
 def _truncate_metrics(folder: Path, steps: int) -> None:
@@ -200,7 +200,7 @@ def _truncate_metrics(folder: Path, steps: int) -> None:
     if path.exists():
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
         kept = [line for line in lines if json.loads(line)["step"] <= steps]
-        write_whole(path, "".join(f"{line}\n" for line in kept))
+        write_atomically(path, "".join(f"{line}\n" for line in kept))
 
 
 def _tensorboard_writer(folder: Path, steps: int) -> Any:

@@ -12,16 +12,16 @@ import torch
 from transformers import WhisperForConditionalGeneration
 
 from trainer.augmentation.augment import Augmentation, parse
-from trainer.augmentation.quiet import quiet_sounds
+from trainer.augmentation.non_speech import non_speech_sounds
 from trainer.corpus.clips import Clip, Corpus, Split
-from trainer.corpus.leaving_out import named
+from trainer.corpus.leaving_out import read_clip_ids
 from trainer.errors import PlanError
 from trainer.models import checkpoints
 from trainer.models.checkpoints import Loaded
 from trainer.models.frozen import Originals, convert_frozen
 from trainer.models.precision import DTYPES
 from trainer.names import NEW
-from trainer.notes import LOG
+from trainer.run_log import LOG
 from trainer.training.acft import Teacher
 from trainer.training.borrowing import lend
 from trainer.training.clip_source import ClipSource
@@ -88,7 +88,7 @@ def set_up(options: Options, corpus: Corpus, loaded: Loaded, team: Team) -> Setu
         clips,
         clip_sampler,
         augment if augment.settings else None,
-        quiet_sounds(options.without_speech, context_s, options.run / SOUNDS_NAME),
+        non_speech_sounds(options.without_speech, context_s, options.run / SOUNDS_NAME),
         seed=options.seed,
         language=options.language,
         joiner=_joiner(options, loaded, clips, clip_sampler, longest_s) if options.join else None,
@@ -161,7 +161,7 @@ def _check_acft(options: Options, loaded: Loaded, full: bool) -> None:
 def _clips(options: Options, corpus: Corpus, loaded: Loaded, context_s: float) -> tuple[list[Clip], dict[str, int]]:
     clips, dropped = _fitting(options, corpus, "train", loaded, context_s)
     if options.leave_out:
-        unwanted = named(Path(options.leave_out))
+        unwanted = read_clip_ids(Path(options.leave_out))
         if unknown := unwanted - {clip.id for clip in corpus.split("train")}:
             LOG.warning("--leave-out: %d clips are not in the train split, such as %s", len(unknown), min(unknown))
         kept = [clip for clip in clips if clip.id not in unwanted]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from trainer.corpus.clips import COLUMNS, UNKNOWN, Clip
 from trainer.errors import PlanError
-from trainer.notes import LOG
+from trainer.run_log import LOG
 from trainer.training.single_voices import single_voices
 
 Order = NDArray[np.int64]

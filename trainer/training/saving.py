@@ -14,16 +14,16 @@ import torch
 import transformers
 from torch import Tensor
 
+from trainer.atomic import replaced_folder
 from trainer.corpus.clips import CLIPS_NAME, Clip, Corpus, total_s
 from trainer.corpus.corrections import writers_of
-from trainer.corpus.leaving_out import named
+from trainer.corpus.leaving_out import read_clip_ids
 from trainer.models import checkpoints
 from trainer.models.checkpoints import Loaded
 from trainer.models.frozen import Originals
 from trainer.publishing.model_folder import Record, describe
-from trainer.replacing import replaced
 from trainer.training.loop import SaveModel
-from trainer.training.options import Options, command, given
+from trainer.training.options import Options, command_to_repeat, option_values
 from trainer.training.plan import Plan
 from trainer.training.run import Run
 from trainer.training.run_setup import Setup
@@ -55,7 +55,7 @@ def model_saver(run: Run, setup: Setup, originals: Originals) -> SaveModel:
             trained_with_prompts=options.prompts > 0,
             tokens={code: token for code, token in speller.borrowed.items() if code in languages},
         )
-        with replaced(run.folder / name) as folder:
+        with replaced_folder(run.folder / name) as folder:
             checkpoints.save(folder, run.model, speller, loaded.extractor, generation, state, loaded.known)
             describe(folder, record, context_s, f"# {run.folder.name}, {name}\n\n`python -m trainer publish`\n")
 
@@ -87,8 +87,8 @@ def describe_run(
             "corpus": str(options.corpus),
             "dev_written_by": writers_of(corpus.split("dev")),
             "hours": round(total_s(clips) / 3600, 4),
-            "command": command(options, plan),
-            "given": given(options),
+            "command": command_to_repeat(options, plan),
+            "given": option_values(options),
             "commit": _commit(),
             "python": platform.python_version(),
             "torch": torch.__version__,
@@ -107,7 +107,7 @@ def _fingerprint(corpus: Corpus) -> str:
 
 def _leave_out_fingerprint(options: Options) -> str:
     """A hash of the ids in --leave-out; empty without any."""
-    ids = sorted(named(Path(options.leave_out))) if options.leave_out else []
+    ids = sorted(read_clip_ids(Path(options.leave_out))) if options.leave_out else []
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16] if ids else ""
 
 

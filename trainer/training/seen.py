@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.atomic import write_atomically
 from trainer.corpus.clips import Clip
-from trainer.replacing import write_whole
 from trainer.reports.balance import Group, top_groups
 from trainer.training.clip_source import ClipSource
 from trainer.training.sampling import Sampler, grouped
@@ -79,7 +79,7 @@ def write_seen(path: Path, source: ClipSource, examples: int, columns: Sequence[
     """
     epochs = []
     for epoch, indices in enumerate(epochs_of(source, examples)):
-        drawn, quiet = _drawn_clips(source, indices)
+        drawn, non_speech = _drawn_clips(source, indices)
         groups = {
             column: [asdict(row) for row in top_groups(seen_groups(source.clips, source.sampler, column, drawn))]
             for column in columns
@@ -88,26 +88,26 @@ def write_seen(path: Path, source: ClipSource, examples: int, columns: Sequence[
         epochs.append(
             {
                 "epoch": epoch,
-                "draws": len(indices) - quiet,
+                "draws": len(indices) - non_speech,
                 "clips": len(drawn),
                 "hours": round(hours, 4),
-                "without_speech": quiet,
+                "without_speech": non_speech,
                 "groups": groups,
             }
         )
     document = {"columns": list(columns), "note": source.sampler.note, "epochs": epochs}
-    write_whole(path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+    write_atomically(path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
 
 
 def _drawn_clips(source: ClipSource, indices: Iterable[int]) -> tuple[NDArray[np.int64], int]:
     """The indices of all clips in these examples, and the number of examples without speech."""
     places = {clip.id: place for place, clip in enumerate(source.clips)}
-    drawn, quiet = array("q"), 0
+    drawn, non_speech = array("q"), 0
     for index in indices:
         window = source.window(index)
         drawn.extend(places[placed.clip.id] for placed in window)
-        quiet += not window
-    return np.array(drawn, np.int64), quiet
+        non_speech += not window
+    return np.array(drawn, np.int64), non_speech
 
 
 def _values(clips: Sequence[Clip], column: str) -> tuple[list[str], NDArray[np.int64]]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trainer.examples import ExampleSource
-from trainer.notes import LOG
+from trainer.run_log import LOG
 from trainer.training.batches import BATCHES_PER_BLOCK, Shape, block_batches
 from trainer.training.clip_source import ClipSource
 from trainer.training.options import Options

@@ -16,19 +16,19 @@ import transformers
 
 from trainer.corpus.clips import CORPUS_NAME, Corpus
 from trainer.corpus.corrections import agreement
-from trainer.corpus.locks import reading
+from trainer.corpus.locks import shared_lock
 from trainer.errors import NoRoom, PlanError, TrainerError
-from trainer.held import LOCK_NAME, held
+from trainer.folder_lock import LOCK_NAME, folder_lock
 from trainer.models.device import device_of
-from trainer.notes import LOG, noting
-from trainer.refusals import is_full
+from trainer.os_errors import is_full
 from trainer.reports.run import write_report
 from trainer.run_folder import LOG_NAME, MODELS, PLAN_NAME, SEEN_NAME
+from trainer.run_log import LOG, logging_to
 from trainer.stopping import Stop
 from trainer.training.disk import checkpoint_bytes, disk_warning
 from trainer.training.loop import Measure, train
 from trainer.training.measuring import DevMeasure
-from trainer.training.options import Options, command, line
+from trainer.training.options import Options, command_line, command_to_repeat
 from trainer.training.run import Run, has_learnt
 from trainer.training.run_setup import SOUNDS_NAME, TOKENIZER_NAME, Setup, load_checkpoint, prepare_model, set_up
 from trainer.training.saving import describe_run, model_saver
@@ -71,7 +71,7 @@ OnMeasure = Callable[[float, Mapping[str, float]], None]
 
 
 @contextmanager
-def alone(options: Options) -> Iterator[None]:
+def locked_run_folder(options: Options) -> Iterator[None]:
     """Lock the run's folder against other runs, and remove what was created in it if this one is refused.
 
     The processes of a team share the lock.
@@ -84,7 +84,7 @@ def alone(options: Options) -> Iterator[None]:
         yield
         return
     missing = [path for path in (options.run / LOCK_NAME, options.run, *options.run.parents) if not path.exists()]
-    with held(options.run, "--run"):
+    with folder_lock(options.run, "--run"):
         existing = set(_first_files(options.run))
         resumable = has_learnt(options.run)
         try:
@@ -138,10 +138,10 @@ def train_run(options: Options, on_measure: OnMeasure | None = None, stop: Stop 
         Stopped: a stop was requested.
     """
     options.check()
-    with noting(_log_path(options.run), shown=is_first()):
-        LOG.debug("%s", line(options, brief=True))
+    with logging_to(_log_path(options.run), shown=is_first()):
+        LOG.debug("%s", command_line(options, brief=True))
         try:
-            with reading(options.corpus):
+            with shared_lock(options.corpus):
                 outcome = _train_run(options, on_measure, stop)
         except torch.OutOfMemoryError as error:
             LOG.debug("ended: %s", advice := _memory_advice(options))
@@ -184,7 +184,7 @@ def _train_run(options: Options, on_measure: OnMeasure | None, stop: Stop | None
     measure = _dev_measure(setup)
     if team.first:
         _log_start(setup, run, about)
-        (options.run / _COMMAND_NAME).write_text(command(options, plan) + "\n", encoding="utf-8")
+        (options.run / _COMMAND_NAME).write_text(command_to_repeat(options, plan) + "\n", encoding="utf-8")
     with closing(run):
         reporting = _reporting(run, measure, on_measure)
         train(run, setup.source, loaded.speller, reporting, save_model, _workers(options, device), stop)

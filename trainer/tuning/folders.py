@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.augmentation.augment import parse
-from trainer.augmentation.quiet import without_speech
+from trainer.augmentation.non_speech import without_speech
 from trainer.training.options import Options
 
 #: Options whose settings end in folders of sounds: number of parts of a setting before those, and maximum number of

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from trainer.terminal import console as this_console
 from trainer.terminal import tables
-from trainer.training.options import line
+from trainer.training.options import command_line
 from trainer.tuning.study import best_of, folder_of, options_of, trials_of
 from trainer.tuning.trial import REASON
 
@@ -91,7 +91,9 @@ def best_command(study: optuna.Study) -> str | None:
     if best is None:
         return None
     options = options_of(study, best)
-    return line(replace(options, run=options.run.parent.with_name(f"{options.run.parent.name}-best")), brief=True)
+    return command_line(
+        replace(options, run=options.run.parent.with_name(f"{options.run.parent.name}-best")), brief=True
+    )
 
 
 def show(study: optuna.Study, console: Console | None = None) -> None:

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
 from trainer.errors import TrainerError
-from trainer.held import held
+from trainer.folder_lock import folder_lock
 from trainer.run_folder import MODELS
 from trainer.training.checkpoint import CHECKPOINT_NAME
 from trainer.tuning.search import propose
@@ -74,7 +74,7 @@ def run_search(study: optuna.Study, spec: StudySpec, runner: TrialRunner, keep_a
     if keep_all:
         study.set_user_attr(_KEEP_ALL, True)
     keep_all = study.user_attrs.get(_KEEP_ALL, False)
-    with held(spec.folder, "--study"), _bar(spec) as bar:
+    with folder_lock(spec.folder, "--study"), _bar(spec) as bar:
         while True:
             trials = trials_of(study)
             running = [trial.number for trial in trials if not trial.state.is_finished()]

@@ -10,14 +10,14 @@ import optuna
 from optuna.trial import TrialState
 
 from trainer.errors import TrainerError
-from trainer.held import held
-from trainer.refusals import explain
-from trainer.run_folder import DECISIVE, PLAN_NAME, read_plan
+from trainer.folder_lock import folder_lock
+from trainer.os_errors import explain
+from trainer.run_folder import DEV_WER, PLAN_NAME, read_plan
 from trainer.training.loop import Diverged
 from trainer.training.options import Options
 from trainer.training.train import OnMeasure, train_run
 from trainer.tuning.study import options_of, trials_of
-from wire.bus import AWAY
+from wire.bus import UNAVAILABLE
 
 #: The attribute of a trial that holds the reason of its failure.
 REASON = "reason"
@@ -31,7 +31,7 @@ def run_trial(study: optuna.Study, number: int) -> None:
     """
     frozen = trials_of(study)[number]
     options = options_of(study, frozen)
-    with held(options.run, "--run", wait=True):
+    with folder_lock(options.run, "--run", wait=True):
         options = _with_initial_precision(options)
         # The process that held the lock may have finished the trial.
         if trials_of(study)[number].state.is_finished():
@@ -41,7 +41,7 @@ def run_trial(study: optuna.Study, number: int) -> None:
             outcome = train_run(options, _reporter(trial, options.measures or 1))
         except optuna.TrialPruned:
             study.tell(number, state=TrialState.PRUNED)
-        except AWAY:
+        except UNAVAILABLE:
             raise
         except Exception as error:  # noqa: BLE001  # any error is the result of the trial's parameters
             mark_failed(study, number, _reason(error, options))
@@ -72,7 +72,7 @@ def _reporter(trial: optuna.Trial, measures: int) -> OnMeasure:
         step = max(1, round(measures * done))
         if step not in reported:
             reported.add(step)
-            trial.report(metrics[DECISIVE], step)
+            trial.report(metrics[DEV_WER], step)
         if done < 1.0 and trial.should_prune():
             raise optuna.TrialPruned
 

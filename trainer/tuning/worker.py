@@ -32,7 +32,7 @@ from rq.serializers import JSONSerializer
 from trainer.errors import PlanError
 from trainer.names import first_missing
 from trainer.tuning.patience import Patience
-from wire.bus import AWAY, Redis
+from wire.bus import UNAVAILABLE, Redis
 from wire.jobs import TRIALS, queue
 
 #: Seconds between two heartbeats of a worker.
@@ -116,7 +116,7 @@ def work(redis: Redis, burst: bool = False) -> None:
         PlanError: a trial needs a folder that does not exist here; the message names it.
     """
     patience = Patience()
-    redis.set_retry(Retry(patience, -1, AWAY))
+    redis.set_retry(Retry(patience, -1, UNAVAILABLE))
     worker = TrialWorker(
         [queue(TRIALS, redis)],
         # Random: a restarted container has the same host name and process id, and RQ would take it for the dead worker.
@@ -129,7 +129,7 @@ def work(redis: Redis, burst: bool = False) -> None:
         log_job_description=False,
     )
     worker.patience = patience
-    with suppress(*AWAY):  # raised only when the worker is to stop
+    with suppress(*UNAVAILABLE):  # raised only when the worker is to stop
         worker.work(burst=burst, logging_level="WARNING")
     if worker.unfit:
         raise PlanError(worker.unfit)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ingest.supervisor import Supervisor
 from tests.integration.ingest.radio import RATE, Icecast, audio_of
-from wire import watched
+from wire import audience
 from wire.broadcast import Broadcasts, Segment
 from wire.bus import Redis
 from wire.chunk import Chunk
@@ -49,7 +49,7 @@ def test_audio_for_players_is_synchronised_with_captions(
     broadcasts = Broadcasts(redis)
 
     def listed() -> list[Segment]:
-        watched.say_listened(redis, "stations/p1")
+        audience.register_listener(redis, "stations/p1")
         return broadcasts.listed("stations/p1")
 
     wait_until(lambda: len(listed()) >= 2, timeout_s=60)
@@ -84,7 +84,7 @@ def test_stations_are_captioned_with_hls_disabled(
     redis: Redis,
     wait_until: Callable[..., Any],
 ) -> None:
-    watched.say_listened(redis, "stations/p1")
+    audience.register_listener(redis, "stations/p1")
     on_air(Station("p1", "P1", icecast.send("sound")), hls=False)
     wait_until(lambda: len(chunks("stations/p1")) >= 6, timeout_s=60)
     assert Broadcasts(redis).listed("stations/p1") == []

@@ -45,7 +45,7 @@ def test_refused_partial_chunk_is_not_retried(
         outbox.put(Chunk(source, 1, 0, 0.0, 1, b"\1\0", partial=True))
         courier.start()
         wait_until(lambda: redis_client.info("stats")["total_error_replies"] > before, what="Redis has refused")
-        wait_until(lambda: courier._away, what="the courier knows")
+        wait_until(lambda: courier._redis_unavailable, what="the courier notices")
         redis_client.config_set("maxmemory", 0)
         outbox.put(Chunk(source, 1, 0, 0.0, 2, b"\1\0\1\0"))
         wait_until(lambda: chunks(source), what="the whole chunk is in the queue")

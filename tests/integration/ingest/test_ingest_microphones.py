@@ -113,7 +113,7 @@ def test_microphone_read_by_another_worker_is_not_restarted(
         def slowly(*arguments: Any) -> Any:
             announcement = take(*arguments)
             assert [hello.id for hello in other.abandoned()] == ["m"], "it is not recorded yet"
-            other.done("m")
+            other.mark_ended("m")
             return announcement
 
         monkeypatch.setattr(redis_client, "blmove", slowly)

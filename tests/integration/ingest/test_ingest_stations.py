@@ -22,7 +22,7 @@ from ingest.settings import Settings
 from ingest.supervisor import Supervisor
 from tests.integration.ingest.fixture_types import Chunks, Wait
 from tests.integration.ingest.radio import Icecast, Web, audio_of, frequency_hz
-from wire import keys, watched
+from wire import audience, keys
 from wire.bus import connect
 from wire.chunk import Chunk
 from wire.kept_audio import KeptAudio
@@ -155,7 +155,7 @@ def test_partial_chunks_are_sent_while_somebody_watches(
     on_air(Station("tone", "Tone", icecast.send("ahead")), partial_s=0.25)
     wait_until(lambda: len(chunks("stations/tone")) >= 3, 30)
     assert redis_client.xlen(keys.PARTIAL_CHUNKS) == 0
-    watched.say(redis_client, ["stations/tone"])
+    audience.register_viewers(redis_client, ["stations/tone"])
     wait_until(lambda: redis_client.xlen(keys.PARTIAL_CHUNKS) >= 3, 20)
     ahead = [Chunk.decode(fields) for _, fields in redis_client.xrange(keys.PARTIAL_CHUNKS)]
     assert all(chunk.partial and 0.25 <= chunk.duration_s < 1.0 for chunk in ahead)
@@ -166,11 +166,11 @@ def test_partial_chunks_are_sent_while_somebody_watches(
         assert whole[chunk.seq].pcm.startswith(chunk.pcm)
 
 
-def test_partial_chunks_are_not_sent_while_neglected(
+def test_partial_chunks_are_not_sent_while_no_worker_takes_them(
     icecast: Icecast, on_air: Callable[..., Supervisor], chunks: Chunks, wait_until: Wait, redis_client: Any
 ) -> None:
     redis_client.set(keys.watched("stations/tone"), b"1")
-    on_air(Station("tone", "Tone", icecast.send("neglected")), partial_s=0.25)
+    on_air(Station("tone", "Tone", icecast.send("ignored")), partial_s=0.25)
     wait_until(lambda: redis_client.xlen(keys.PARTIAL_CHUNKS), 30)
     newest: list[bytes] = [b""]
     seen = [0]

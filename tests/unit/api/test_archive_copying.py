@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.archive.copying import read_next
-from api.archive.store import Copied
+from api.archive.store import LogPosition
 from wire.captions import CaptionLog
 from wire.messages import Caption
 
@@ -24,6 +24,6 @@ class Growing(CaptionLog):
 
 def test_captions_committed_while_the_log_is_read_are_copied_next_time() -> None:
     log = Growing(*map(caption, (1, 2, 3)))
-    assert read_next(log, "stations/p1", Copied(), 2) == (1, [caption(1), caption(2)])
-    assert read_next(log, "stations/p1", Copied(1, 2), 3) == (1, [caption(3)])
-    assert read_next(log, "stations/p1", Copied(1, 9), 2) == (2, [caption(1), caption(2)]), "it began anew"
+    assert read_next(log, "stations/p1", LogPosition(), 2) == (1, [caption(1), caption(2)])
+    assert read_next(log, "stations/p1", LogPosition(1, 2), 3) == (1, [caption(3)])
+    assert read_next(log, "stations/p1", LogPosition(1, 9), 2) == (2, [caption(1), caption(2)]), "it began anew"

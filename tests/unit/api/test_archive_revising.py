@@ -13,7 +13,7 @@ import pytest
 
 from api.archive.merging import Period
 from api.archive.query import expression
-from api.archive.store import Archive, Copied, Search
+from api.archive.store import Archive, LogPosition, Search
 from api.corrected_words import corrected
 from wire.errors import BadRequest, UnknownSource
 from wire.messages import Caption, Word
@@ -36,8 +36,8 @@ def caption(id: int, text: str, *, start_s: float = 0.0, **fields: object) -> Ca
 
 
 def keep(archive: Archive, *captions: Caption, life: int = 1) -> None:
-    before = archive.copied().get(SOURCE)
-    assert archive.add(SOURCE, captions, Copied(life, (before.event if before else 0) + len(captions)), before)
+    before = archive.positions().get(SOURCE)
+    assert archive.add(SOURCE, captions, LogPosition(life, (before.event if before else 0) + len(captions)), before)
 
 
 def become(text: str) -> Callable[[Caption], Caption]:

@@ -13,7 +13,7 @@ import pytest
 from api.archive import schema, store
 from api.archive.merging import Period
 from api.archive.query import expression
-from api.archive.store import Archive, ArchiveError, Copied, Match, Search
+from api.archive.store import Archive, ArchiveError, LogPosition, Match, Search
 from wire.messages import Caption, Content, Word
 
 
@@ -33,8 +33,8 @@ def caption(
 
 def keep(archive: Archive, *captions: Caption, life: int = 1) -> None:
     source = captions[0].source
-    before = archive.copied().get(source)
-    assert archive.add(source, captions, Copied(life, (before.event if before else 0) + len(captions)), before)
+    before = archive.positions().get(source)
+    assert archive.add(source, captions, LogPosition(life, (before.event if before else 0) + len(captions)), before)
 
 
 def found(archive: Archive, query: str, **wanted: object) -> list[Match]:
@@ -124,11 +124,11 @@ def test_restarted_source_gets_another_life(archive: Archive) -> None:
 def test_forgotten_source_is_deleted_and_not_written_by_an_outdated_copy(archive: Archive) -> None:
     keep(archive, caption(1, "storm"))
     keep(archive, caption(1, "storm", "jobs/a"))
-    before = archive.copied()["stations/p1"]
-    archive.forget("stations/p1")
-    assert not archive.add("stations/p1", [caption(2, "storm")], Copied(1, 2), before)
+    before = archive.positions()["stations/p1"]
+    archive.delete("stations/p1")
+    assert not archive.add("stations/p1", [caption(2, "storm")], LogPosition(1, 2), before)
     assert ids(archive, "storm") == [("jobs/a", 1)]
-    assert archive.copied().keys() == {"jobs/a"}
+    assert archive.positions().keys() == {"jobs/a"}
 
 
 def test_expired_captions_are_pruned(archive: Archive) -> None:
@@ -141,7 +141,7 @@ def test_archive_survives_a_restart(archive: Archive, tmp_path: Path) -> None:
     keep(archive, caption(1, "storm"))
     again = Archive(tmp_path / "archive" / "captions.sqlite")
     assert ids(again, "storm") == [("stations/p1", 1)]
-    assert again.copied() == {"stations/p1": Copied(1, 1)}
+    assert again.positions() == {"stations/p1": LogPosition(1, 1)}
     again.close()
 
 

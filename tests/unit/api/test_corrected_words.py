@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from api.corrected_words import corrected
 from api.cues import clean
-from wire.breaks import LINE_CHARACTERS, words_of
+from wire.breaks import LINE_CHARACTERS, split_words
 from wire.messages import Caption, Word
 
 
@@ -102,7 +102,7 @@ def test_empty_text_withdraws_a_caption() -> None:
 @given(st.text(alphabet="今日はNHKö12 。、「」 ที่", min_size=1))
 def test_words_of_any_mixed_script_make_up_the_text(spelt: str) -> None:
     text = clean(spelt)
-    words, separator = words_of(text, [word for word, _, _ in times(heard("今日", "は", separator=""), text)])
+    words, separator = split_words(text, [word for word, _, _ in times(heard("今日", "は", separator=""), text)])
     assert separator.join(words) == text
 
 

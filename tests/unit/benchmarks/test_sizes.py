@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.training import sizes
 from trainer.models.whisper import SIZES, Size
-from trainer.training.memory import MemoryCounter, peak
+from trainer.training.memory import MemoryCounter, peak_bytes
 
 TOY = Size(d_model=32, heads=2, ffn=64, encoder_layers=2, decoder_layers=1, mels=80, context_s=30, max_tokens=448)
 
@@ -36,7 +36,7 @@ def test_peak_memory_is_counted() -> None:
 @pytest.mark.parametrize("way", sizes.WAYS, ids=lambda way: way.name)
 def test_step_without_contents_needs_the_same_memory_as_a_real_one(way: sizes.Way) -> None:
     with sizes.started_run("toy", way, torch.device("cpu")) as run:
-        real = peak(run, [sizes.batch(run.model, 2)], sizes.targets(2))
+        real = peak_bytes(run, [sizes.batch(run.model, 2)], sizes.targets(2))
     assert sizes.peak("toy", way, 2) == pytest.approx(real, rel=0.01)
 
 

@@ -37,7 +37,9 @@ class World:
         self.begun_s = 1000.0
         self.now_s = 1000.0
         self.heard_s = 0.0
-        self.broadcast = Broadcast("stations/p1", self.sent, wanted=lambda: self.listened, now_s=lambda: self.now_s)
+        self.broadcast = Broadcast(
+            "stations/p1", self.sent, has_listeners=lambda: self.listened, now_s=lambda: self.now_s
+        )
 
     def play(self, duration_s: float, *, damaged_every: int = 1 << 30) -> None:
         for n in range(1, 1 + round(duration_s / FRAME_S)):

@@ -89,9 +89,9 @@ def test_audio_before_speech_is_skipped(onset_s: float, begin_s: float) -> None:
     chunk = second.chunk("jobs/j", epoch=1, origin_s=0.0, onset_samples=round(onset_s * rate))
     if begin_s < 1:  # with its lead
         begin_s = 1 - second.lead_samples / rate
-    assert chunk.begin_s == pytest.approx(begin_s)
+    assert chunk.transcribed_from_s == pytest.approx(begin_s)
     assert (chunk.start_s, chunk.end_s) == (1.0, 2.0)
-    assert np.frombuffer(chunk.heard, "<i2").tolist() == list(range(round(begin_s * rate) + 1, 32_001))
+    assert np.frombuffer(chunk.transcribed_pcm, "<i2").tolist() == list(range(round(begin_s * rate) + 1, 32_001))
     again = Chunk.decode(chunk.encode())
     assert again == chunk
     assert again.without_audio("shed").n_samples == rate

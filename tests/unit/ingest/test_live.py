@@ -36,7 +36,7 @@ class World:
             chunk_samples=RATE,
             lead_samples=RATE // 4,
             partial_samples=round(partial_s * RATE),
-            wanted=lambda: self.watched,
+            partials_wanted=lambda: self.watched,
             steady=steady,
             hot_words=("Umeå",),
             now_s=lambda: self.now_s,

@@ -14,7 +14,7 @@ from tests.fake_gpu import fake_gpu
 from tests.unit.trainer.metrics import metrics_of
 from trainer.__main__ import main
 from trainer.corpus.clips import Corpus
-from trainer.evaluation.decoding import Listening, decode
+from trainer.evaluation.decoding import DecodingOptions, decode
 from trainer.evaluation.evaluate import Plan as EvaluationPlan
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.recogniser import Recogniser, load
@@ -73,10 +73,10 @@ def test_a_gpu_learns_what_a_cpu_learns(
 def test_a_gpu_writes_what_a_cpu_writes(speller: Speller, tiny: Size, tones: ExampleSource) -> None:
     utterances = of_examples([tones.example(index) for index in range(5)])
     model = new_model(tiny, speller, 1).eval()
-    expected = decode(Recogniser.of(model, speller), utterances, Listening(2.0))
+    expected = decode(Recogniser.of(model, speller), utterances, DecodingOptions(2.0))
     with fake_gpu():
         torch.nn.Module.to(model, "cuda")
-        assert decode(Recogniser.of(model, speller), utterances, Listening(2.0)) == expected
+        assert decode(Recogniser.of(model, speller), utterances, DecodingOptions(2.0)) == expected
 
 
 def test_a_whole_run_on_a_gpu_is_that_of_a_cpu(corpus: Path, checkpoint: Path, tmp_path: Path) -> None:

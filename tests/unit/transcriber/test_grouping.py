@@ -76,8 +76,8 @@ def test_missing_chunk_splits_a_group() -> None:
 def test_merged_chunk_has_all_audio_once() -> None:
     several = chunks("jobs/1", PCM)[2:5]
     whole = grouping.merge(several)
-    assert whole.heard == PCM[samples(9.0) * SAMPLE_BYTES : samples(25.0) * SAMPLE_BYTES]
-    assert (whole.begin_s, whole.start_s, whole.end_s) == (9.0, 10.0, 25.0)
+    assert whole.transcribed_pcm == PCM[samples(9.0) * SAMPLE_BYTES : samples(25.0) * SAMPLE_BYTES]
+    assert (whole.transcribed_from_s, whole.start_s, whole.end_s) == (9.0, 10.0, 25.0)
     assert whole.tail_samples == several[-1].tail_samples
     assert grouping.merge(chunks("jobs/1", PCM)).last
 
@@ -86,7 +86,8 @@ def test_skipped_audio_at_the_beginning_stays_skipped() -> None:
     several = chunks("jobs/1", PCM)[2:4]
     several[0] = dataclasses.replace(several[0], skipped_samples=samples(2.0))
     whole = grouping.merge(several)
-    assert (whole.begin_s, whole.heard) == (12.0, PCM[samples(12.0) * SAMPLE_BYTES : samples(20.0) * SAMPLE_BYTES])
+    assert whole.transcribed_from_s == 12.0
+    assert whole.transcribed_pcm == PCM[samples(12.0) * SAMPLE_BYTES : samples(20.0) * SAMPLE_BYTES]
 
 
 def hypothesis(*words: Word, **values: object) -> Recognition:

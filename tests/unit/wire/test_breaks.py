@@ -17,8 +17,8 @@ from wire.breaks import (
     fits,
     lines,
     screens,
+    split_words,
     width,
-    words_of,
 )
 
 TEXTS = st.lists(
@@ -176,7 +176,7 @@ def test_overflowing_text_is_cut_to_fit(texts: list[str], language: str | None) 
 def test_lines_contain_the_whole_text_at_two_per_screen(words: list[str], growing: bool) -> None:
     text = " ".join(words)
     found = lines(text, words, "sv", growing=growing)
-    assert " ".join(found) == " ".join(words_of(text, words)[0])
+    assert " ".join(found) == " ".join(split_words(text, words)[0])
     assert len(found) <= LINES * len(screens(words, " ", "sv"))
     assert all(len(line) <= LINE_CHARACTERS or " " not in line for line in found)
 
@@ -201,8 +201,8 @@ def test_break_of_a_growing_line_stays_while_there_is_room() -> None:
 
 def test_recognised_words_determine_the_separator() -> None:
     assert lines("今日は雨。", ["今日", "は", "雨。"], "ja") == ["今日は雨。"]
-    assert words_of("今日は雨。", ["今日", "は", "雨。"]) == (["今日", "は", "雨。"], "")
-    assert words_of("en två", ["fel"]) == (["en", "två"], " ")
+    assert split_words("今日は雨。", ["今日", "は", "雨。"]) == (["今日", "は", "雨。"], "")
+    assert split_words("en två", ["fel"]) == (["en", "två"], " ")
     assert lines("") == []
 
 
@@ -224,7 +224,7 @@ def test_spaceless_text_is_broken_at_spaces_and_after_punctuation(language: str,
     first, second = lines(text, heard, language)
     assert text in (f"{first} {second}", first + second)
     assert text[len(first)] == " " or first.endswith("，")
-    assert words_of(text, heard) == (heard, "")
+    assert split_words(text, heard) == (heard, "")
 
 
 def test_names_in_scripts_with_spaces_are_kept_together() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wire.hot_words import checked
+from wire.hot_words import validate_hot_words
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from wire.hot_words import checked
     ],
 )
 def test_valid_hot_words_are_cleaned(value: object, expected: tuple[str, ...]) -> None:
-    assert checked(value) == expected
+    assert validate_hot_words(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -37,4 +37,4 @@ def test_valid_hot_words_are_cleaned(value: object, expected: tuple[str, ...]) -
 )
 def test_invalid_hot_words_are_refused(value: object, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        checked(value)
+        validate_hot_words(value)

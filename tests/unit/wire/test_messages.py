@@ -96,7 +96,7 @@ def test_chunk_survives_a_round_trip() -> None:
     assert Chunk.decode(sent.encode()) == sent
     first = chunk(seq=0, follows=(1, 9))
     assert Chunk.decode(first.encode()) == first
-    assert Chunk.place(first.encode()).follows == (1, 9)
+    assert Chunk.decode_as_gap(first.encode()).follows == (1, 9)
     silent = chunk(pcm=b"", lead_samples=0, content=Content.SILENCE)
     assert Chunk.decode(silent.encode()) == silent
 

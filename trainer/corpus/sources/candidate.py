@@ -86,7 +86,7 @@ class Candidate:
         start_s, end_s: the clip's part of the recording; to the end if `end_s` is None.
         declared_s: its duration according to the source.
         speech: False: the clip has no speech, and its text is empty.
-        writers: for each caption in it, the model that wrote it, or `cues.PERSON`; empty if unknown.
+        caption_writers: for each caption in it, the model that wrote it, or `cues.PERSON`; empty if unknown.
         texts: names of the recording's transcripts if it has several; only the first is used.
         refused: why the source itself rejects the clip; `detail` specifies it.
     """
@@ -107,7 +107,7 @@ class Candidate:
     end_s: float | None = None
     declared_s: float | None = None
     speech: bool = True
-    writers: tuple[str, ...] = ()
+    caption_writers: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
     refused: Reason | None = None
     detail: str = ""

@@ -49,7 +49,7 @@ _SPLITS: Mapping[Split, re.Pattern[str]] = {
 }
 
 
-def named(row: Mapping[str, Any], name: str) -> str:
+def column(row: Mapping[str, Any], name: str) -> str:
     """Return the value of one of our columns in a row; empty if missing."""
     return next((value for key in NAMES[name] if (value := _text(row.get(key)))), "")
 
@@ -73,23 +73,23 @@ def split_named(name: str) -> Split | None:
 
 def candidate(row: Mapping[str, Any], id: str, audio: Audio, source: Source, split: Split | None) -> Candidate:
     """Return the candidate of a row; `split` is used if the row has none."""
-    gender = named(row, "gender")
+    gender = column(row, "gender")
     start_s, end_s, declared_s = _place(row)
     damage = row.get(DAMAGED, "")
     up, down = number(row, "up_votes") or 0, number(row, "down_votes") or 0
     return Candidate(
         id=id,
         audio=audio,
-        text=(_text(row.get(source.text)) if source.text else named(row, "text")) if source.speech else "",
+        text=(_text(row.get(source.text)) if source.text else column(row, "text")) if source.speech else "",
         source=source.name,
         # Millions of rows have few distinct values: keep one string for each.
-        language=sys.intern(language_code(named(row, "language") or source.language)),
-        split=split_named(named(row, "split")) or split,
-        speaker=sys.intern(named(row, "speaker")),
+        language=sys.intern(language_code(column(row, "language") or source.language)),
+        split=split_named(column(row, "split")) or split,
+        speaker=sys.intern(column(row, "speaker")),
         accent=sys.intern(_accent(row)),
         gender=sys.intern(_GENDERS.get(gender.lower(), gender)),
-        age=sys.intern(named(row, "age")),
-        previous=named(row, "previous"),
+        age=sys.intern(column(row, "age")),
+        previous=column(row, "previous"),
         segments=_segments(row.get("segments")),
         start_s=start_s,
         end_s=end_s,
@@ -108,7 +108,7 @@ def _accent(row: Mapping[str, Any]) -> str:
     """
     several = "" if _text(row.get("accent")) else _text(row.get("accents"))
     if not several:
-        return named(row, "accent")
+        return column(row, "accent")
     names = several.split(SEVERAL) if SEVERAL in several else _COMMA.split(several)
     return SEVERAL.join(dict.fromkeys(filter(None, map(str.strip, names))))
 

@@ -224,7 +224,7 @@ def _of_cues(whole: Candidate, cues: list[Cue], max_s: float, only: bool) -> Ite
             start_s=start_s,
             end_s=end_s,
             declared_s=end_s - start_s,
-            writers=tuple(cue.writer for cue in clip if cue.writer is not None),
+            caption_writers=tuple(cue.writer for cue in clip if cue.writer is not None),
             refused=Reason.NOT_CORRECTED if refused else None,
             detail=text[:200] if refused else "",
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 from trainer.corpus.clips import Split
 from trainer.corpus.sources.candidate import Candidate, FileAudio, Source
-from trainer.corpus.sources.columns import NAMES, candidate, named, split_named
+from trainer.corpus.sources.columns import NAMES, candidate, column, split_named
 from trainer.corpus.sources.tables import DAMAGED, rows
 from trainer.errors import SourceError
 
@@ -43,7 +43,7 @@ def has_columns(row: Iterable[str], source: Source) -> bool:
 
 def path_of(row: dict[str, Any]) -> str:
     """Return the path of a row's recording; empty if missing."""
-    return named({_normalized(name): value for name, value in row.items()}, "path")
+    return column({_normalized(name): value for name, value in row.items()}, "path")
 
 
 def clips(
@@ -55,8 +55,8 @@ def clips(
         row = _timed(path, {_normalized(name): value for name, value in given.items()})
         if position == 0:
             _check(path, row, source)
-            base = folder or _base(path, named(row, "path"))
-        where = named(row, "path")
+            base = folder or _base(path, column(row, "path"))
+        where = column(row, "path")
         if "\\" in where and not (base / where).exists():  # written on Windows
             where = where.replace("\\", "/")
         audio = FileAudio(base / where if where else path.parent / f"(row {position + 1} names no file)")

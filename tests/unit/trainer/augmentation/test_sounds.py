@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from trainer.augmentation import sounds as module
-from trainer.augmentation.quiet import QuietSounds, quiet_sounds
+from trainer.augmentation.non_speech import NonSpeechSounds, non_speech_sounds
 from trainer.augmentation.sounds import Sounds
 from trainer.errors import PlanError, SourceError
 from trainer.examples import SAMPLE_RATE
@@ -84,7 +84,7 @@ def test_banks_are_in_the_users_cache(folder: Path, tmp_path: Path, monkeypatch:
 
 
 def test_sounds_without_speech_are_deterministic_and_varied() -> None:
-    quiet = QuietSounds(0.1, longest_s=4.0)
+    quiet = NonSpeechSounds(0.1, longest_s=4.0)
     made = [quiet(rng(seed)) for seed in range(60)]
     for seed, audio in enumerate(made):
         np.testing.assert_array_equal(audio, quiet(rng(seed)))
@@ -98,19 +98,19 @@ def test_sounds_without_speech_are_deterministic_and_varied() -> None:
 
 
 def test_recordings_without_speech_are_used(folder: Path, tmp_path: Path) -> None:
-    quiet = QuietSounds(0.1, 0.01, (Sounds(folder, tmp_path / "cache"),))
+    quiet = NonSpeechSounds(0.1, 0.01, (Sounds(folder, tmp_path / "cache"),))
     # The recordings are constant, unlike synthesized sounds.
     recorded = sum(bool(np.ptp(quiet(rng(seed))) < 1e-6) for seed in range(200))
     assert 110 < recorded < 180  # 15 % silence, and 70 % of the rest
 
 
 def test_the_option_is_parsed() -> None:
-    assert quiet_sounds("0") is None
-    made = quiet_sounds("0.05", 7.0)
+    assert non_speech_sounds("0") is None
+    made = non_speech_sounds("0.05", 7.0)
     assert made is not None
     assert (made.share, made.longest_s) == (0.05, 7.0)
     for text, told in (("much", "'much'"), ("1", "less than 1")):
         with pytest.raises(PlanError, match=told):
-            quiet_sounds(text)
+            non_speech_sounds(text)
     with pytest.raises(SourceError):
-        quiet_sounds("0.1:/nonexistent")
+        non_speech_sounds("0.1:/nonexistent")

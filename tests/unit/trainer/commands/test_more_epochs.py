@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from trainer.__main__ import main
-from trainer.training.options import Options, given, more_epochs
+from trainer.training.options import Options, more_epochs, option_values
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -17,7 +17,7 @@ RUN = Options(Path("corpora/a"), "openai/whisper-tiny", Path("runs/a b"), epochs
 
 
 def _given(**changes: object) -> dict[str, str]:
-    return given(Options(**{**vars(RUN), **changes}))  # type: ignore[arg-type]  # as the command line has them
+    return option_values(Options(**{**vars(RUN), **changes}))  # type: ignore[arg-type]  # as the command line has them
 
 
 def test_more_epochs_need_another_run() -> None:

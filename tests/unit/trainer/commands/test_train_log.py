@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from trainer.__main__ import main
-from trainer.notes import LOG, noting
+from trainer.run_log import LOG, logging_to
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -55,7 +55,7 @@ def test_a_dev_split_written_by_a_model_is_reported(
 
 
 def test_warnings_are_kept_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with noting(tmp_path / "train.log"), warnings.catch_warnings(action="always"):
+    with logging_to(tmp_path / "train.log"), warnings.catch_warnings(action="always"):
         warnings.warn("a fan stands still", stacklevel=1)
         LOG.debug("for the file alone")
     shown, kept = capsys.readouterr().err, (tmp_path / "train.log").read_text(encoding="utf-8")

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from trainer.__main__ import main
-from trainer.corpus.locks import replacing
-from trainer.held import held
+from trainer.corpus.locks import exclusive_lock
+from trainer.folder_lock import folder_lock
 from trainer.training.loop import step
 from trainer.training.losses import Losses
 
@@ -210,7 +210,7 @@ def test_two_processes_do_not_train_one_run(
     corpus: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["train", str(corpus), "--model", str(checkpoint), "--run", str(tmp_path / "run")]
-    with held(tmp_path / "run", "--run"):
+    with folder_lock(tmp_path / "run", "--run"):
         assert main(words) == 1
     assert f"process {os.getpid()} on " in (told := capsys.readouterr().err)
     assert f"is using {tmp_path / 'run'}: wait for it, or choose another --run" in told
@@ -235,7 +235,7 @@ def test_a_corpus_is_not_replaced_while_it_is_read(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def replace(*_: object) -> None:
-        with replacing(corpus, "--out"):
+        with exclusive_lock(corpus, "--out"):
             raise AssertionError("it could have been replaced")
 
     monkeypatch.chdir(tmp_path)

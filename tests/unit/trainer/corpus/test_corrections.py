@@ -12,7 +12,7 @@ from api.formats import document
 from tests.recordings import record
 from tests.unit.trainer.corpus.plans import offered, plan_of
 from trainer.corpus.clips import CLIPS_NAME, CORPUS_NAME, SPLITS, Clip
-from trainer.corpus.corrections import agreement, model_of, named, writers_of
+from trainer.corpus.corrections import agreement, join_names, model_of, writers_of
 from trainer.corpus.drops import Reason
 from trainer.corpus.prepare import Prepared, prepare
 from trainer.corpus.sources.candidate import Source
@@ -127,7 +127,7 @@ def test_corrected_only_needs_captions_as_json(tmp_path: Path) -> None:
 
 def test_an_unnamed_model_still_counts_as_a_model(talks: Path) -> None:
     (talks / "talk.json").write_text(document([replace(caption(1), model="")], {"source": "jobs/a"}))
-    assert [clip.writers for clip in offered(talks)] == [("a model",)]
+    assert [clip.caption_writers for clip in offered(talks)] == [("a model",)]
 
 
 def test_a_plan_without_the_corrected_option_can_be_resumed(talks: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_killed_run_goes_on_to_the_same_corpus(talks: Path) -> None:
 
 
 def test_only_the_first_models_are_named() -> None:
-    assert named(["a"]) == "a"
-    assert named(["a", "b", "c"]) == "a, b and c"
-    assert named(list("abcde")) == "a, b, c and 2 others"
+    assert join_names(["a"]) == "a"
+    assert join_names(["a", "b", "c"]) == "a, b and c"
+    assert join_names(list("abcde")) == "a, b, c and 2 others"
     assert agreement("x test", []) == ""

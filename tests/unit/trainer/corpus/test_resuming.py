@@ -12,11 +12,11 @@ from tests.unit.trainer.corpus.plans import plan_of
 from tests.unit.trainer.killed import started_by
 from trainer.corpus.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME
 from trainer.corpus.drops import DROPPED_NAME, Reason
-from trainer.corpus.locks import reading
+from trainer.corpus.locks import shared_lock
 from trainer.corpus.prepare import prepare
 from trainer.corpus.recordings import RECORDINGS_NAME
 from trainer.errors import PlanError, SourceError
-from trainer.held import held
+from trainer.folder_lock import folder_lock
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -144,7 +144,7 @@ def test_a_corpus_that_is_being_read_is_not_replaced(tmp_path: Path) -> None:
     folder = release(tmp_path / "cv", clips=1)
     prepare(plan_of(tmp_path / "out", folder))
     before = content(tmp_path / "out")
-    with reading(tmp_path / "out"), reading(tmp_path / "out"):
+    with shared_lock(tmp_path / "out"), shared_lock(tmp_path / "out"):
         with pytest.raises(PlanError, match=r"out is being read by train, .* wait .* another --out"):
             prepare(plan_of(tmp_path / "out", folder), again=True)
         prepare(plan_of(tmp_path / "out", folder))
@@ -186,7 +186,7 @@ def test_recordings_in_the_folder_of_a_replaced_corpus_are_kept(tmp_path: Path) 
 def test_two_processes_do_not_prepare_one_corpus(tmp_path: Path) -> None:
     folder = release(tmp_path / "cv", clips=1)
     with (
-        held(tmp_path / "out", "--out"),
+        folder_lock(tmp_path / "out", "--out"),
         pytest.raises(PlanError, match="choose another --out"),
     ):
         prepare(plan_of(tmp_path / "out", folder))

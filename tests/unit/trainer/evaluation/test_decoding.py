@@ -22,7 +22,7 @@ from tests.unit.trainer.killed import started_by
 from trainer.errors import NoRoom
 from trainer.evaluation.decoding import (
     TOKENS_AT_LEAST,
-    Listening,
+    DecodingOptions,
     Transcript,
     batches,
     decode,
@@ -66,14 +66,14 @@ def test_it_writes_what_generate_writes(checkpoint: Path) -> None:
         del recogniser.model.generation_config.lang_to_id
     known = ("en", "sv") if recogniser.languages else ("en",)
     utterances = [utterance(i, s, known[i % len(known)]) for i, s in enumerate(DURATIONS_S)]
-    listening = Listening(recogniser.longest_s)
-    written = decode(recogniser, utterances, listening)
+    options = DecodingOptions(recogniser.longest_s)
+    written = decode(recogniser, utterances, options)
     extractor = WhisperFeatureExtractor.from_pretrained(checkpoint)
     for one, found in zip(utterances, written, strict=True):
         features = extractor(one.audio(), sampling_rate=SAMPLE_RATE, return_tensors="pt").input_features
         forced = {"language": one.language, "task": "transcribe"} if recogniser.languages else {}
         room = recogniser.model.config.max_target_positions - len(recogniser.prefix(one.language))
-        cap = min(listening.cap(one.duration_s), room)
+        cap = min(options.cap(one.duration_s), room)
         expected = recogniser.model.generate(features, max_new_tokens=cap, **forced)[0].tolist()
         text = [token for token in expected if token not in recogniser.prefix(one.language)]
         assert list(found.tokens) == [token for token in text if token != recogniser.end]
@@ -82,9 +82,9 @@ def test_it_writes_what_generate_writes(checkpoint: Path) -> None:
 
 def test_transcripts_are_in_the_order_of_the_utterances(tiny: Recogniser) -> None:
     utterances = [utterance(i, s) for i, s in enumerate(DURATIONS_S)]
-    alone = [decode(tiny, [one], Listening(7.0))[0] for one in utterances]
+    alone = [decode(tiny, [one], DecodingOptions(7.0))[0] for one in utterances]
     counted: list[int] = []
-    assert decode(tiny, utterances, Listening(7.0, batch_s=14.0), counted.append) == alone
+    assert decode(tiny, utterances, DecodingOptions(7.0, batch_s=14.0), counted.append) == alone
     assert counted == [2, 2, 1]
 
 
@@ -101,7 +101,7 @@ def test_nothing_is_kept_for_gradients_of_what_is_written(tiny: Recogniser) -> N
 
 def test_two_processes_write_what_one_does(tiny: Recogniser) -> None:
     utterances = [utterance(i, s) for i, s in enumerate(DURATIONS_S)]
-    one, two = (decode(tiny, utterances, Listening(2.0, 4.0, processes)) for processes in (1, 2))
+    one, two = (decode(tiny, utterances, DecodingOptions(2.0, 4.0, processes)) for processes in (1, 2))
     assert one == two
 
 
@@ -110,7 +110,7 @@ def test_output_is_capped_by_the_duration(tmp_path: Path) -> None:
     with torch.no_grad():
         recogniser.model.get_decoder().embed_tokens.weight[recogniser.end] = -1e3
     for found, duration_s in zip(
-        decode(recogniser, [utterance(i, s) for i, s in enumerate(DURATIONS_S)], Listening(2.0)),
+        decode(recogniser, [utterance(i, s) for i, s in enumerate(DURATIONS_S)], DecodingOptions(2.0)),
         DURATIONS_S,
         strict=True,
     ):
@@ -127,7 +127,7 @@ def test_a_script_with_several_tokens_per_letter_is_not_cut(tmp_path: Path) -> N
     said = "ყველა ადამიანი იბადება"  # in 1 s, faster than anyone speaks, so that a short text suffices
     tokens = len(recogniser.ids(said))
     assert tokens > TOKENS_AT_LEAST + 22
-    (found,) = decode(recogniser, [replace(utterance(1, 1.0), text=said)], Listening(2.0))
+    (found,) = decode(recogniser, [replace(utterance(1, 1.0), text=said)], DecodingOptions(2.0))
     assert len(found.tokens) == 2 * tokens
 
 
@@ -152,7 +152,7 @@ def test_every_utterance_is_in_one_batch_that_is_no_longer_than_allowed(
     utterances = [utterance(0, 0.1) for _ in durations_s]
     utterances = [Utterance("", "", "en", s, one.audio) for s, one in zip(durations_s, utterances, strict=True)]
     for context_s in (None, 30.0):
-        found = list(batches(tiny, utterances, Listening(context_s, batch_s)))
+        found = list(batches(tiny, utterances, DecodingOptions(context_s, batch_s)))
         assert sorted(index for batch in found for index in batch) == list(range(len(durations_s)))
         for batch in found:
             longest_s = context_s or max(durations_s[index] for index in batch)
@@ -177,7 +177,7 @@ def test_batches_on_a_gpu_depend_on_its_memory(
     found = SimpleNamespace(total_memory=gib * 2**30)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: found)
     some = [utterance(0, 0.1)] * 600
-    assert len(next(batches(replace(tiny, model=model), some, Listening(30.0)))) == clips
+    assert len(next(batches(replace(tiny, model=model), some, DecodingOptions(30.0)))) == clips
     cross_bytes = clips * 2 * config.decoder_layers * config.max_source_positions * config.d_model * 2
     assert cross_bytes <= gib * 2**30 / 4
 
@@ -207,17 +207,17 @@ def test_batches_shrink_when_memory_runs_out(tiny: Recogniser, monkeypatch: pyte
 def test_a_killed_process_is_reported(tiny: Recogniser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trainer.evaluation.decoding.decode_batch", lambda *words: os._exit(9))
     with pytest.raises(NoRoom, match="one of 2 processes was killed"):
-        decode(tiny, [utterance(seed, 0.4) for seed in range(4)], Listening(batch_s=1.0, processes=2))
+        decode(tiny, [utterance(seed, 0.4) for seed in range(4)], DecodingOptions(batch_s=1.0, processes=2))
 
 
 KILLED = """
 import sys
 from tests.unit.trainer.evaluation.test_decoding import utterance
-from trainer.evaluation.decoding import Listening, decode
+from trainer.evaluation.decoding import DecodingOptions, decode
 from trainer.evaluation.recogniser import load
 
 utterances = [utterance(seed, 0.4) for seed in range(40)]
-decode(load(sys.argv[1], "cpu"), utterances, Listening(batch_s=1.0, processes=2), lambda count: die())
+decode(load(sys.argv[1], "cpu"), utterances, DecodingOptions(batch_s=1.0, processes=2), lambda count: die())
 """
 
 

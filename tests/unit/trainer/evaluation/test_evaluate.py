@@ -12,8 +12,8 @@ from rich.console import Console
 from torch import Tensor
 
 from benchmarks.training.planted import tones
-from trainer.evaluation.decoding import Listening
-from trainer.evaluation.evaluate import Plan, evaluate, foreign_share, transcribed, word_errors
+from trainer.evaluation.decoding import DecodingOptions
+from trainer.evaluation.evaluate import Plan, evaluate, foreign_share, transcribe_and_score, word_errors
 from trainer.evaluation.probes import _log_probabilities, probe
 from trainer.evaluation.recogniser import Recogniser, RecogniserError
 from trainer.evaluation.result import Evaluation, advice_on_windows
@@ -123,7 +123,7 @@ def test_the_penalty_is_over_clips_that_fit_both_contexts(found: Evaluation) -> 
 def test_characters_are_counted_in_a_language_without_spaces(recogniser: Recogniser) -> None:
     [utterance] = tones(["sv"])
     japanese = replace(recogniser, languages={**recogniser.languages, "ja": recogniser.languages["sv"]})
-    [row] = transcribed(japanese, [replace(utterance, language="ja", text="今日は、雨。")])
+    [row] = transcribe_and_score(japanese, [replace(utterance, language="ja", text="今日は、雨。")])
     assert row.reference == "今 日 は 雨"
     assert (row.words.words, row.characters.words) == (4, 4)
     assert row.words.errors == row.characters.errors
@@ -228,7 +228,7 @@ def test_letters_that_no_reference_has() -> None:
 def test_the_words_of_a_language_without_spaces_are_its_characters_in_the_alarm_too(recogniser: Recogniser) -> None:
     said = [replace(silence(1.0), text="på vägen hem")]
     in_words, in_characters = (
-        probe(replace(recogniser, languages={language: 1}), [replace(said[0], language=language)], Listening(2.0))
+        probe(replace(recogniser, languages={language: 1}), [replace(said[0], language=language)], DecodingOptions(2.0))
         for language in ("sv", "th")
     )
     assert in_words is not None
@@ -279,10 +279,10 @@ def test_probes_are_computed_in_parts_that_fit_in_memory(
         return _log_probabilities(recogniser, tokens, states)
 
     sample = tones(["sv", "en"] * 4)
-    whole = probe(recogniser, sample, Listening(2.0))
+    whole = probe(recogniser, sample, DecodingOptions(2.0))
     monkeypatch.setattr("trainer.evaluation.probes._log_probabilities", seen)
     monkeypatch.setattr("trainer.evaluation.probes.MOST_AT_ONCE", 50 * recogniser.model.config.vocab_size)
-    parts = probe(recogniser, sample, Listening(2.0))
+    parts = probe(recogniser, sample, DecodingOptions(2.0))
     assert whole is not None
     assert parts is not None
     assert all(rows == 1 or rows * tokens <= 50 for rows, tokens in asked)

@@ -13,7 +13,7 @@ from tests.unit.trainer.html_pages import tags_of
 from trainer.__main__ import main
 from trainer.names import run_path
 from trainer.publishing.publish import read, wer_rows
-from trainer.reports.comparison import named, write_comparison
+from trainer.reports.comparison import by_name, write_comparison
 from trainer.reports.run import write_report
 from trainer.run_folder import RunError, read_run
 
@@ -91,7 +91,7 @@ def test_runs_without_anything_in_common_are_compared(tmp_path: Path) -> None:
     tags_of(page)
     assert "Runs a/run, b/run" in page
     assert "change from" not in page
-    assert len(named([read_run(first), read_run(first)])) == 1, "the same folder twice is one run"
+    assert len(by_name([read_run(first), read_run(first)])) == 1, "the same folder twice is one run"
 
 
 def test_the_command_writes_where_it_says(

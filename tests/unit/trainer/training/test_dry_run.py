@@ -14,7 +14,7 @@ from trainer.__main__ import main
 from trainer.corpus.clips import Corpus
 from trainer.training.dry_run import batches_of, step_bytes
 from trainer.training.losses import Targets
-from trainer.training.memory import peak
+from trainer.training.memory import peak_bytes
 from trainer.training.options import Options
 from trainer.training.run import Run
 from trainer.training.run_setup import load_checkpoint, prepare_model, set_up
@@ -79,7 +79,7 @@ def test_a_step_takes_the_predicted_memory(way: str, corpus: Path, checkpoint: P
             return step_bytes(setup, model, teacher, batch, tmp_path / "fake")
         run = Run.start(tmp_path / "real", model.train(), setup.loaded.speller, setup.plan, teacher=teacher)
         batches = [replace(batch) for _ in range(options.accumulate)]
-        found = peak(run, batches, Targets.of(batch))
+        found = peak_bytes(run, batches, Targets.of(batch))
         run.close()
         return found
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from trainer.__main__ import main
-from trainer.corpus.leaving_out import named
+from trainer.corpus.leaving_out import read_clip_ids
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -43,7 +43,7 @@ def test_clips_listed_by_evaluate_are_left_out(
 def test_a_list_may_start_with_a_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "ids.txt"
     path.write_bytes("clip-0\r\nclip-1\r\n".encode("utf-8-sig"))
-    assert named(path) == {"clip-0", "clip-1"}
+    assert read_clip_ids(path) == {"clip-0", "clip-1"}
 
 
 @pytest.mark.parametrize("content", [None, '{"path": "a.wav"}\n', '{"id": \n'])

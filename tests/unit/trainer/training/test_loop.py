@@ -23,7 +23,7 @@ from trainer.stopping import Stop, Stopped
 from trainer.training import loop
 from trainer.training.acft import Teacher
 from trainer.training.batches import Batch, Settings, Shape, collate
-from trainer.training.loop import DECISIVE, Measure, SaveModel, step, train
+from trainer.training.loop import DEV_WER, Measure, SaveModel, step, train
 from trainer.training.losses import Losses, Weights
 from trainer.training.plan import Plan, Progress
 from trainer.training.run import Run
@@ -378,7 +378,7 @@ def test_the_best_model_is_saved_and_patience_ends_training(
     plan = replace(PLAN, utterances=4000, measure_every_steps=1, patience=2)
     rates, kept = iter([50.0, 40.0, 45.0, 40.0, 10.0]), []
     run = _train(
-        tmp_path, plan, speller, tiny, tones, measure=lambda model: {DECISIVE: next(rates)}, save_model=kept.append
+        tmp_path, plan, speller, tiny, tones, measure=lambda model: {DEV_WER: next(rates)}, save_model=kept.append
     )
     assert (run.progress.steps, run.progress.best, kept) == (4, 40.0, ["best"] * 3)
     assert _train(tmp_path, plan, speller, tiny, tones, kill_after=0).progress.stopped

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.augmentation.quiet import QuietSounds
+from trainer.augmentation.non_speech import NonSpeechSounds
 from trainer.corpus.clips import UNKNOWN, Clip
 from trainer.reports.balance import Group, balance_plot, top_groups
 from trainer.training.clip_source import ClipSource
@@ -28,7 +28,7 @@ SAMPLERS = [Epochs(len(CLIPS), 1), Balanced(CLIPS, ["accent"], 3, 1), Balanced(C
 
 
 def source(sampler: Sampler, share: float = 0.0) -> ClipSource:
-    return ClipSource(None, CLIPS, sampler, quiet=QuietSounds(share) if share else None)  # type: ignore[arg-type]
+    return ClipSource(None, CLIPS, sampler, non_speech=NonSpeechSounds(share) if share else None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)

@@ -12,7 +12,7 @@ import pytest
 
 from trainer.corpus.clips import Corpus
 from trainer.training.batches import BEGINNING, rounds
-from trainer.training.options import Options, command, given
+from trainer.training.options import Options, command_to_repeat, option_values
 from trainer.training.run_setup import Setup, load_checkpoint, set_up
 from trainer.training.team import Team
 
@@ -51,7 +51,7 @@ def test_batches_are_as_large_as_possible_with_enough_steps(
     plan = _setup(asked_for).plan
     assert plan.batches.shape.examples == batch
     assert (f"--batch {batch}: batches of up to {batch} clips give" in caplog.text) == (batch < 64)
-    assert f"--batch {batch} " in command(asked_for, plan)
+    assert f"--batch {batch} " in command_to_repeat(asked_for, plan)
 
 
 def test_measures_are_spread_over_the_expected_steps(options: Options) -> None:
@@ -69,7 +69,7 @@ def _begun(options: Options, batch: int, **environment: Any) -> None:
     """A run as started by an older version, which expected more steps."""
     plan = asdict(_setup(replace(options, batch=batch)).plan) | {"measure_every_steps": 77}
     options.run.mkdir()
-    document = {"plan": plan, "environment": {"given": given(options), **environment}}
+    document = {"plan": plan, "environment": {"given": option_values(options), **environment}}
     (options.run / "plan.json").write_text(json.dumps(document))
 
 

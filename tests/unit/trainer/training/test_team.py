@@ -12,7 +12,7 @@ from tests.unit.trainer.tones import TINY, Tones, speller_of_tones
 from trainer.errors import PlanError
 from trainer.models.whisper import new_model
 from trainer.training.batches import Settings, Shape
-from trainer.training.loop import DECISIVE, train
+from trainer.training.loop import DEV_WER, train
 from trainer.training.plan import Plan
 from trainer.training.run import Run
 from trainer.training.team import Team
@@ -25,7 +25,7 @@ PLAN = Plan(
 def _run(folder: Path, team: Team, plan: Plan) -> dict[str, torch.Tensor]:
     speller = speller_of_tones()
     run = Run.start(folder, new_model(TINY, speller, 1), speller, plan, team=team)
-    train(run, Tones(), speller, lambda model: {DECISIVE: 1.0}, workers=0)
+    train(run, Tones(), speller, lambda model: {DEV_WER: 1.0}, workers=0)
     run.close()
     assert (run.progress.steps, run.progress.examples) == (3, 24)
     return {name: value.detach().clone() for name, value in run.weights["model"].items()}

@@ -74,7 +74,7 @@ def test_trials_with_metrics_have_their_own_reports(tmp_path: Path) -> None:
     for page, words in zip(told, ("complete, 1", "pruned, 2235.00 %", "failed: out of &lt;memory&gt;"), strict=True):
         assert words in page
         assert "10 steps" in page
-        assert "goes on with the same command" not in page
+        assert "the same command resumes it" not in page
         assert "python -m trainer evaluate" not in page, "its weights are gone"
     assert main(["report", str(folder_of(study, 1))]) == 0
     assert "pruned, 2235.00 %" in (folder_of(study, 1) / "report.html").read_text(), "also when it is told anew"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.trainer.tuning.searches import FakeTraining, search, spec_in
 from trainer.errors import PlanError
-from trainer.held import held
+from trainer.folder_lock import folder_lock
 from trainer.tuning.results import best_command
 from trainer.tuning.space import parse
 
@@ -61,5 +61,8 @@ def test_trials_of_a_study_that_is_stored_elsewhere_are_not_mixed_with_others(
 
 
 def test_a_second_process_may_not_run_the_same_study(fake: FakeTraining, tmp_path: Path) -> None:
-    with held(tmp_path / "study", "--study"), pytest.raises(PlanError, match=f"process {os.getpid()} on .* is using"):
+    with (
+        folder_lock(tmp_path / "study", "--study"),
+        pytest.raises(PlanError, match=f"process {os.getpid()} on .* is using"),
+    ):
         search(spec_in(tmp_path))

@@ -9,7 +9,7 @@ from typing import TextIO
 import pytest
 
 from trainer.errors import PlanError
-from trainer.held import LOCK_NAME, held
+from trainer.folder_lock import LOCK_NAME, folder_lock
 
 
 def test_a_lock_whose_file_is_removed_while_it_is_acquired_is_acquired_again(
@@ -24,5 +24,5 @@ def test_a_lock_whose_file_is_removed_while_it_is_acquired_is_acquired_again(
         flock(file, operation)
 
     monkeypatch.setattr("fcntl.flock", flock_late)
-    with held(tmp_path, "--run"), pytest.raises(PlanError, match="is using"), held(tmp_path, "--run"):
+    with folder_lock(tmp_path, "--run"), pytest.raises(PlanError, match="is using"), folder_lock(tmp_path, "--run"):
         raise AssertionError("two processes hold the lock")

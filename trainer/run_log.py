@@ -14,7 +14,7 @@ _TRANSFORMERS, _WARNINGS = logging.getLogger("transformers"), logging.getLogger(
 
 
 @contextmanager
-def noting(path: Path | None = None, shown: bool = True) -> Iterator[None]:
+def logging_to(path: Path | None = None, shown: bool = True) -> Iterator[None]:
     """Within the block, send the log and warnings to stderr (if `shown`), and append them to a file (if given)."""
     terminal = logging.StreamHandler() if shown else logging.NullHandler()
     terminal.setLevel(logging.INFO)

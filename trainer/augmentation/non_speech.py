@@ -27,8 +27,8 @@ _KINDS = (*noises.NOISES, *[noises.MUSIC] * len(noises.NOISES))
 
 
 @dataclass(frozen=True)
-class QuietSounds:
-    """A `Quiet` of `trainer.training.clip_source`.
+class NonSpeechSounds:
+    """A `NonSpeech` of `trainer.training.clip_source`.
 
     Attributes:
         share: of all examples.
@@ -56,7 +56,7 @@ class QuietSounds:
         return audio * np.float32(10 ** (float(rng.uniform(*PEAK_DB)) / 20) / peak) if peak > 0 else audio
 
 
-def quiet_sounds(text: str, longest_s: float = 30.0, cache: Path | None = None) -> QuietSounds | None:
+def non_speech_sounds(text: str, longest_s: float = 30.0, cache: Path | None = None) -> NonSpeechSounds | None:
     """Parse `--without-speech SHARE[:FOLDER…]`; None if the share is 0.
 
     Raises:
@@ -65,7 +65,7 @@ def quiet_sounds(text: str, longest_s: float = 30.0, cache: Path | None = None) 
     """
     share, folders = without_speech(text)
     sounds = tuple(Sounds(Path(folder), cache) for folder in folders)
-    return QuietSounds(share, longest_s, sounds) if share else None
+    return NonSpeechSounds(share, longest_s, sounds) if share else None
 
 
 def without_speech(text: str) -> tuple[float, list[str]]:

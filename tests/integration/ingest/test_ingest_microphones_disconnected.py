@@ -15,7 +15,7 @@ from tests.integration.ingest.speaking import speak, tone
 from wire import keys
 from wire.errors import UnknownSource
 from wire.messages import Hello, Kind, State
-from wire.microphone import Mark, Microphones
+from wire.microphone import Microphones, Position
 from wire.sources import Statuses
 
 
@@ -28,7 +28,7 @@ def test_lost_connection_is_resumed_over_another(
     start_microphones()
     api.open(Hello("m", 48_000, "sv"))
     speak(api, "m", tone(440, 1.5, 48_000))
-    api.leave("m")
+    api.mark_disconnected("m")
     wait_until(lambda: len(chunks("microphones/m")) == 2, 20)  # audio before the loss is sent immediately
     wait_until(lambda: status().state is State.RECONNECTING)
     assert len(audio_of(chunks("microphones/m"))) == pytest.approx(1.5 * 16_000, abs=16)
@@ -68,7 +68,7 @@ def test_resumption_without_missing_audio_is_seamless(
     start_microphones()
     api.open(Hello("m", 16_000))
     api.send("m", tone(440, 1.5, 16_000), duration_s=1.5)
-    api.leave("m")
+    api.mark_disconnected("m")
     wait_until(lambda: Statuses(redis_client).get(Kind.MICROPHONE, "m").state is State.RECONNECTING, 20)
     wait_until(lambda: len(audio_of(chunks("microphones/m"))) == 24_000, 20)
     before = len(chunks("microphones/m"))
@@ -94,7 +94,7 @@ def test_superseded_connection_can_neither_send_nor_end(
     speak(api, "m", tone(440, 0.5, 16_000))
     again = api.resume(Hello("m", 16_000))
     assert not api.send("m", tone(440, 0.5, 16_000))
-    api.leave("m")
+    api.mark_disconnected("m")
     api.close("m")
     speak(api, "m", tone(880, 0.5, 16_000), connection=again.number)
     api.close("m", again.number)
@@ -110,7 +110,7 @@ def test_microphone_disconnected_for_long_ends_and_cannot_be_resumed(
     start_microphones(microphone_idle_s=2.0)
     api.open(Hello("m", 16_000))
     speak(api, "m", tone(440, 0.5, 16_000))
-    api.leave("m")
+    api.mark_disconnected("m")
     wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
     assert {chunk.epoch for chunk in chunks("microphones/m")} == {1}
     with pytest.raises(UnknownSource):
@@ -154,7 +154,7 @@ def test_disconnected_microphone_gives_way_to_a_waiting_one(
         api.open(Hello(id, 16_000))
         speak(api, id, tone(440, 1.2, 16_000))
         if id == "away":
-            api.leave(id)
+            api.mark_disconnected(id)
     wait_until(lambda: chunks("microphones/new"), 20)
     assert chunks("microphones/away")[-1].last
     wait_until(lambda: "was waiting for its place" in Statuses(redis_client).get(Kind.MICROPHONE, "away").detail)
@@ -182,7 +182,7 @@ def test_another_process_uses_the_hello_of_a_later_connection(
     speak(api, "m", tone(880, 1.0, 16_000), connection=again.number)
     api.close("m", again.number)
     frames, _ = api.frames("m", b"0", 0.1)
-    api.mark("m", Mark(next(frame.entry for frame in frames if frame.connection == again.number), 1, 1))
+    api.save_position("m", Position(next(frame.entry for frame in frames if frame.connection == again.number), 1, 1))
     start_microphones()
     wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
     assert chunks("microphones/m")[0].follows == (1, 1)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 @contextmanager
-def replaced(folder: Path) -> Iterator[Path]:
+def replaced_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty folder to write into; it replaces `folder` (or its link target) if the block succeeds."""
     folder = folder.resolve()
     unfinished, old = (folder.with_name(f".{folder.name}.{state}") for state in ("unfinished", "old"))
@@ -37,7 +37,7 @@ def replaced(folder: Path) -> Iterator[Path]:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
     """Replace a file's text; the old file stays if writing fails, as on a full disk."""
     unfinished = path.with_name(f"{path.name}.tmp")
     unfinished.write_text(text, encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.refusals import explain
+from trainer.os_errors import explain
 
 
 def test_system_errors_are_explained_and_bugs_are_not() -> None:

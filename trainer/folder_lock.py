@@ -16,7 +16,7 @@ LOCK_NAME = ".held"
 
 
 @contextmanager
-def held(folder: Path, option: str, wait: bool = False) -> Iterator[None]:
+def folder_lock(folder: Path, option: str, wait: bool = False) -> Iterator[None]:
     """Hold the exclusive lock on a folder. Forked processes inherit the lock and hold it until they exit.
 
     Args:
