@@ -162,12 +162,8 @@ class Transcriber:
         )
 
     def _process(self, engine: Engine, deliveries: Sequence[Delivery], partial: Sequence[Delivery]) -> None:
-        triaged = triage(
-            deliveries,
-            now_s=self._clock(),
-            max_lag_s=self._max_lag_s,
-            max_deliveries=self._queue.max_deliveries,
-        )
+        tries = self._queue.max_deliveries
+        triaged = triage(deliveries, now_s=self._clock(), max_lag_s=self._max_lag_s, max_deliveries=tries)
         for delivery in triaged.quiet:
             self._commit(delivery, Outcome.of(delivery.chunk), "quiet")
         for delivery in triaged.shed:

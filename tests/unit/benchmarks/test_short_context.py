@@ -56,7 +56,7 @@ def test_each_repair_begins_with_the_same_broken_model_and_has_its_share(
 
 def test_all_are_judged_on_the_same_clips_at_both_contexts(found: list[RepairedModel]) -> None:
     for each in found:
-        assert {(c.context, c.context_s) for c in each.found.conditions} == {("full", 6.0), ("short", SHORT_S)}
+        assert {(c.context, c.context_s) for c in each.evaluation.conditions} == {("full", 6.0), ("short", SHORT_S)}
     rows, figures = repair_table(found)
     assert [row["of"] for row in rows] == ["broken", "plain, 1 steps", "ACFT alone, 1 steps", "both, 1 steps"]
     assert rows[0]["short, against plain"] == rows[1]["short, against plain"] == ""

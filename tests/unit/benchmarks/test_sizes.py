@@ -42,12 +42,12 @@ def test_step_without_contents_needs_the_same_memory_as_a_real_one(way: sizes.Wa
 
 def test_adapters_and_recomputation_need_less_memory() -> None:
     found = {way.name: sizes.estimate("toy", way) for way in sizes.WAYS}
-    assert found["all --recompute"].each < found["all"].each
-    assert found["--lora 32 --recompute"].each < found["--lora 32"].each
+    assert found["all --recompute"].per_clip < found["all"].per_clip
+    assert found["--lora 32 --recompute"].per_clip < found["--lora 32"].per_clip
     # For each matrix product, training computes three: forward, and the gradients of its input and its weight.
     assert found["--lora 32"].flops < found["all"].flops == found["all --recompute"].flops
 
 
 def test_clips_fit_into_the_remaining_memory() -> None:
-    taken = sizes.Taken(fixed=10.0, each=4.0, flops=1.0)
+    taken = sizes.Taken(fixed=10.0, per_clip=4.0, flops=1.0)
     assert [taken.clips(memory) for memory in (30, 29, 14, 13, 5)] == [5, 4, 1, 0, 0]
