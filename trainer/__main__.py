@@ -31,9 +31,25 @@ examples:
 #: Subcommands that can be interrupted at any time and resumed with the same command.
 RESUMABLE = ("prepare", "tune")
 
+#: A module of these that is missing is a bug, not an incomplete installation.
+_OWN_PACKAGES = ("trainer", "wire")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    argv = sys.argv[1:] if argv is None else argv
+    try:
+        return _run(sys.argv[1:] if argv is None else argv)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", *_OWN_PACKAGES):
+            raise
+        print(
+            f"trainer: the package {package} is not installed: `make venv` installs what training needs",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def _run(argv: Sequence[str]) -> int:
     options = parser(argv[:1]).parse_args(argv)
     try:
         return int(options.run(options))

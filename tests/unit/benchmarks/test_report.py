@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from rich.console import Console
 
 from benchmarks.report import arguments, table
+from tests.places import ROOT
+
+
+def test_missing_package_is_reported_with_the_command_that_installs_it() -> None:
+    code = "import sys; sys.modules['jiwer'] = None; import benchmarks.end_to_end"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("benchmarks: the package jiwer is not installed: `make venv`")
 
 
 def test_text_is_wrapped_but_row_names_are_not() -> None:

@@ -19,6 +19,16 @@ def test_help_names_every_command_without_torch() -> None:
     assert all(f"\n    {name} " in done.stdout for name in COMMANDS)
 
 
+def test_missing_package_is_reported_with_the_command_that_installs_it() -> None:
+    missing = "import sys; sys.modules['python_stretch'] = None"  # as after `make up` alone
+    code = f"{missing}; from trainer.__main__ import main; sys.exit(main(['listen', '-h']))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "trainer: the package python_stretch is not installed: `make venv` installs what training needs\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
