@@ -16,9 +16,14 @@ import simple_websocket
 class Client(simple_websocket.Client):  # type: ignore[misc]  # it has no types
     """A client that processes the first message immediately, and stops reading when it is closed."""
 
-    def handshake(self) -> None:
-        super().handshake()
-        self.connected = self._handle_events()
+    def _thread(self) -> None:
+        # Not already in the handshake: a server that closes at once would be taken for a refused connection.
+        try:
+            self.connected = self._handle_events()
+        except OSError:  # the other side has closed it
+            self.connected = False
+            self.event.set()
+        super()._thread()
 
     def close(self, reason: int | None = None, message: str | None = None) -> None:
         simple_websocket.ws.Base.close(self, reason, message)
