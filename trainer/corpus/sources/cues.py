@@ -108,10 +108,14 @@ def cut(cues: Iterable[Cue], max_s: float) -> Iterator[tuple[Cue, ...]]:
 def _vtt(text: str) -> Iterator[Cue]:
     main = _LANGUAGE.search(text)
     for caption in webvtt.from_string(text).captions:
-        start_s, end_s = (time.in_milliseconds() / 1000 for time in (caption.start_time, caption.end_time))
         declared = _OTHER.match(caption.raw_text) or main
         language = language_code(declared.group(1)) if declared else ""
-        yield Cue(start_s, end_s, html.unescape(caption.text), language)
+        yield _cue(caption, language)
+
+
+def _cue(caption: webvtt.Caption, language: str = "") -> Cue:
+    start_s, end_s = (time.in_milliseconds() / 1000 for time in (caption.start_time, caption.end_time))
+    return Cue(start_s, end_s, html.unescape(caption.text), language)
 
 
 def _srt(text: str) -> Iterator[Cue]:
@@ -122,8 +126,7 @@ def _srt(text: str) -> Iterator[Cue]:
 
 def _sbv(text: str) -> Iterator[Cue]:
     for caption in webvtt.from_buffer(io.StringIO(text), format="sbv").captions:
-        start_s, end_s = (time.in_milliseconds() / 1000 for time in (caption.start_time, caption.end_time))
-        yield Cue(start_s, end_s, html.unescape(caption.text))
+        yield _cue(caption)
 
 
 _READERS = {".vtt": _vtt, ".srt": _srt, ".sbv": _sbv}
