@@ -7,32 +7,27 @@ import re
 from flask import Flask, Response, request
 
 from api import (
-    access,
     audio,
     context,
     corrections,
-    events,
     feed,
     health,
     hls,
     jobs,
-    live,
     metrics,
-    microphone,
-    openai,
-    openai_shapes,
     openapi,
     page,
-    problems,
-    realtime,
     recordings,
     search,
-    sockets,
     stations,
 )
-from api.parameters import IntConverter
-from api.problems import Problem
-from api.rejected_bodies import discard_rejected_body
+from api.http import access, problems, sockets
+from api.http.parameters import IntConverter
+from api.http.problems import Problem
+from api.http.rejected_bodies import discard_rejected_body
+from api.live import events, websockets
+from api.microphones import websocket as microphone
+from api.openai import realtime, shapes, transcriptions
 from api.settings import Settings
 from api.uploads import UploadRequest
 
@@ -84,9 +79,9 @@ def create_app(settings: Settings) -> Flask:
         access.allow_cross_origin(settings, request, answer)
         return discard_rejected_body(request, page.harden(answer))
 
-    problems.register(app, {openai.PREFIX: openai_shapes.response})
+    problems.register(app, {transcriptions.PREFIX: shapes.response})
     voices, searches, service = (microphone, recordings, realtime), (search, feed), (metrics, health, openapi, page)
-    topics = (stations, audio, hls, jobs, corrections, live, events, *voices, *searches, openai, *service)
+    topics = (stations, audio, hls, jobs, corrections, websockets, events, *voices, *searches, transcriptions, *service)
     for topic in topics:
         app.register_blueprint(topic.blueprint)
     return app

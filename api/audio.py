@@ -14,10 +14,10 @@ import soundfile
 from flask import Blueprint, Response, request, send_file
 from gevent.lock import BoundedSemaphore
 
-from api import access
 from api.context import context
 from api.formats import stamp
-from api.parameters import known_fields, seconds_query
+from api.http import access
+from api.http.parameters import known_fields, seconds_query
 from api.threadpool import run_in_thread
 from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, samples
 from wire.errors import BadRequest, UnknownSource

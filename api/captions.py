@@ -13,7 +13,7 @@ from flask import Response
 from api import formats
 from api.archive.copying import Archivist
 from api.archive.merging import Period
-from api.parameters import int_query, next_page
+from api.http.parameters import int_query, next_page
 from api.threadpool import run_in_thread
 from wire.captions import CaptionLog, latest_revisions
 from wire.errors import UnknownSource

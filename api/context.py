@@ -8,10 +8,10 @@ from flask import current_app
 from prometheus_client import CollectorRegistry
 
 from api.archive.copying import Archivist
-from api.hub import Hub
+from api.http.sockets import Sockets
+from api.live.hub import Hub
 from api.settings import Settings
 from api.short_cache import ShortCache
-from api.sockets import Sockets
 from wire.broadcast import Broadcasts
 from wire.bus import Redis, connect
 from wire.captions import CaptionLog

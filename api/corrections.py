@@ -13,8 +13,8 @@ from api.archive.store import ArchiveError
 from api.context import context
 from api.corrected_words import corrected
 from api.cues import clean
-from api.parameters import json_body, known_fields
-from api.problems import Problem
+from api.http.parameters import json_body, known_fields
+from api.http.problems import Problem
 from wire.errors import BadRequest, UnknownSource
 from wire.messages import Caption, Content, Kind, source_name
 

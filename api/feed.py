@@ -14,9 +14,9 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from flask import Blueprint, Response, request, url_for
 
-from api import access
 from api.context import context
 from api.cues import clean
+from api.http import access
 from api.search import look_up
 from wire.messages import Kind, split_source
 

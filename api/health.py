@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint
 
 from api.context import context
-from api.problems import Problem
+from api.http.problems import Problem
 from wire import workers
 
 blueprint = Blueprint("health", __name__)

@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from api import on_air, uploads
 from api.context import Context
-from api.parameters import (
+from api.http.parameters import (
     NAME_LIMIT,
     URL_LIMIT,
     hot_words,
@@ -27,7 +27,7 @@ from api.parameters import (
     task,
     text_field,
 )
-from api.problems import Problem
+from api.http.problems import Problem
 from wire.errors import BadRequest
 from wire.messages import Job
 

@@ -10,11 +10,10 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from api import access, captions, formats, uploads
+from api import captions, formats, uploads
 from api.context import Context, context
-from api.follow import ABORTED
-from api.job_requests import fetch_job, upload_job
-from api.parameters import (
+from api.http import access
+from api.http.parameters import (
     RECORDING_TIME,
     int_query,
     known_fields,
@@ -23,7 +22,9 @@ from api.parameters import (
     period_query,
     seconds_query,
 )
-from api.problems import Problem
+from api.http.problems import Problem
+from api.job_requests import fetch_job, upload_job
+from api.live.follow import ABORTED
 from wire import jobs as queue
 from wire.captions import Progress
 from wire.errors import QueueFull

@@ -1,4 +1,4 @@
-"""`/microphones`: the captions of a microphone (`api.microphone`), for every client that has its id."""
+"""`/microphones`: the captions of a microphone (`api.microphones.websocket`), for every client that has its id."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request, url_for
 
 from api import captions, formats
 from api.context import Context, context
-from api.parameters import known_fields
+from api.http.parameters import known_fields
 from wire import keys
 from wire.errors import UnknownSource
 from wire.messages import Kind, State, source_name

@@ -9,13 +9,13 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from api import access
 from api.archive.query import expression
 from api.archive.store import ArchiveError, Match, Search
 from api.context import Context, context
+from api.http import access
+from api.http.parameters import int_query, known_fields, language, next_page, period_query
+from api.http.problems import Problem
 from api.jobs import name_of
-from api.parameters import int_query, known_fields, language, next_page, period_query
-from api.problems import Problem
 from wire.errors import BadRequest, UnknownSource
 from wire.messages import Kind, split_source
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from api import access, captions, on_air
+from api import captions, on_air
 from api.archive.merging import LIMIT, Period
 from api.context import context
-from api.parameters import (
+from api.http import access
+from api.http.parameters import (
     URL_LIMIT,
     hot_words,
     http_url,

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 
 from flask import Request
 
-from api.problems import Problem
+from api.http.problems import Problem
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer

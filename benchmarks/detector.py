@@ -30,8 +30,8 @@ from benchmarks.report import arguments, report
 from benchmarks.sounds import Sound, disturbed, radio, readers, recordings, speechless
 from ingest.chunker import Chunker
 from ingest.settings import Settings
-from ingest.silero import FRAME_SAMPLES, Memory, Silero
-from ingest.speech import SpeechDetector
+from ingest.speech.silero import FRAME_SAMPLES, Memory, Silero
+from ingest.speech.speech_detector import SpeechDetector
 from wire.audio import samples, seconds
 from wire.chunk import Chunk
 

@@ -21,8 +21,8 @@ from benchmarks.report import arguments, report
 from demo.bulletins import LANGUAGES, Language, endless
 from demo.voices import draw_voice, speak_all
 from transcriber.engine import Utterance
-from transcriber.model import load
-from transcriber.transformers_engine import TransformersEngine
+from transcriber.whisper.model import load
+from transcriber.whisper.transformers_engine import TransformersEngine
 
 #: New audio of a chunk, and its lead, in seconds.
 CHUNK_S, LEAD_S = 5.0, 2.0

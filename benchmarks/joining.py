@@ -25,9 +25,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from benchmarks.report import Row, arguments, report
-from ingest.ffmpeg import Process, decode_command, find_program
-from ingest.playlist import make_client, resolve
-from ingest.probe import probe_url
+from ingest.media.ffmpeg import Process, decode_command, find_program
+from ingest.media.playlist import make_client, resolve
+from ingest.media.probe import probe_url
 
 #: Content type, ffmpeg options, bytes per second, and the offset at which a listener joins; Ogg must begin with
 #: headers.
@@ -121,7 +121,7 @@ def encode(folder: Path, encoding: str) -> None:
 
 
 def ours(url: str) -> float:
-    """Join as `ingest.station` does."""
+    """Join as `ingest.stations.reader` does."""
     begun_s = time.monotonic()
     with make_client(PATIENCE_S) as client:
         address = resolve(url, client)

@@ -28,10 +28,10 @@ from benchmarks.engine_wer import wer_percent
 from benchmarks.report import Row, arguments, report
 from demo import exam
 from demo.bulletins import LANGUAGES
-from ingest.keeping import encode
+from ingest.stations.keeping import encode
 from transcriber.engine import Utterance
-from transcriber.model import load
-from transcriber.transformers_engine import TransformersEngine
+from transcriber.whisper.model import load
+from transcriber.whisper.transformers_engine import TransformersEngine
 from wire.audio import SAMPLE_RATE_HZ, samples, seconds
 from wire.kept_audio import Clip
 

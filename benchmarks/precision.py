@@ -30,11 +30,11 @@ from demo.bulletins import LANGUAGES
 from trainer.evaluation.normalising import normaliser
 from trainer.publishing.publish import to_ctranslate2
 from transcriber.engine import Utterance
-from transcriber.greedy import GreedyDecoder
-from transcriber.int8 import quantize
-from transcriber.model import POSITIONS_PER_S, load, shorten
-from transcriber.special_tokens import SpecialTokens
-from transcriber.transformers_engine import TransformersEngine
+from transcriber.whisper.greedy import GreedyDecoder
+from transcriber.whisper.int8 import quantize
+from transcriber.whisper.model import POSITIONS_PER_S, load, shorten
+from transcriber.whisper.special_tokens import SpecialTokens
+from transcriber.whisper.transformers_engine import TransformersEngine
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 PEER = "CTranslate2 int8"

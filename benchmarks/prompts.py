@@ -28,9 +28,9 @@ from demo.noise import Audio
 from demo.voices import draw_voice, speak_all
 from transcriber.context import NO_PROMPT, Prompt
 from transcriber.engine import Utterance
-from transcriber.model import Model, load
-from transcriber.second_try import SecondTry
-from transcriber.transformers_engine import TransformersEngine
+from transcriber.whisper.model import Model, load
+from transcriber.whisper.second_try import SecondTry
+from transcriber.whisper.transformers_engine import TransformersEngine
 
 #: Windows for each language.
 _FULL, _QUICK = 100, 20

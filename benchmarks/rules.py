@@ -27,10 +27,10 @@ from demo.noise import Audio
 from demo.voices import SAMPLE_RATE
 from transcriber import rules
 from transcriber.engine import Hypothesis, Utterance
-from transcriber.model import load
 from transcriber.orthography import normalised
 from transcriber.rules import Reason, SpokenText
-from transcriber.transformers_engine import TransformersEngine
+from transcriber.whisper.model import load
+from transcriber.whisper.transformers_engine import TransformersEngine
 
 #: Noise below speech, in decibels; None is clean.
 SNRS_DB = (None, 20.0, 10.0, 0.0)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from demo import music, noise, programme
 from demo.bulletins import LANGUAGES, sentence
 from demo.voices import Voice, speak, voice_names
-from ingest.ffmpeg import Process, decode_command
+from ingest.media.ffmpeg import Process, decode_command
 from wire.audio import SAMPLE_RATE_HZ, samples, seconds
 
 Audio = NDArray[np.float32]

@@ -28,11 +28,11 @@ from demo import exam
 from demo.bulletins import LANGUAGES
 from trainer.examples import Example
 from transcriber.engine import Utterance
-from transcriber.greedy import GreedyDecoder
-from transcriber.log_mel import LogMel
-from transcriber.model import Model, load
-from transcriber.second_try import SecondTry
-from transcriber.transformers_engine import TransformersEngine
+from transcriber.whisper.greedy import GreedyDecoder
+from transcriber.whisper.log_mel import LogMel
+from transcriber.whisper.model import Model, load
+from transcriber.whisper.second_try import SecondTry
+from transcriber.whisper.transformers_engine import TransformersEngine
 
 #: Windows for each language and SNR.
 _FULL, _QUICK = 150, 15

@@ -12,7 +12,7 @@ from pathlib import Path
 import redis
 
 from demo.ports import PreflightError
-from transcriber.model_name import folder_of
+from transcriber.whisper.model_name import folder_of
 from wire.errors import ModelError
 
 #: The first version with XAUTOCLAIM, which the chunk queue requires.

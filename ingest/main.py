@@ -15,14 +15,14 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from ingest import stations_file
-from ingest.ffmpeg import find_program
-from ingest.microphone_supervisor import MicrophoneSupervisor
-from ingest.playlist import make_client
+from ingest.media.ffmpeg import find_program
+from ingest.media.playlist import make_client
+from ingest.microphones.supervisor import MicrophoneSupervisor
 from ingest.presence import register_worker
 from ingest.settings import Settings
-from ingest.speech import make_detectors
-from ingest.supervisor import SERVICE, Supervisor
+from ingest.speech.speech_detector import make_detectors
+from ingest.stations import stations_file
+from ingest.stations.supervisor import SERVICE, Supervisor
 from wire.bus import connect
 from wire.errors import SettingsError
 from wire.messages import Station
@@ -180,5 +180,5 @@ def supervise_decoders(count: int, stop: threading.Event) -> None:
 
 def start_decoder() -> subprocess.Popen[bytes]:
     """Start a decoder process. It dies with this thread; its separate session keeps Ctrl-C from it, so we stop it."""
-    command = [sys.executable, "-m", "ingest.decoder", str(os.getpid())]
+    command = [sys.executable, "-m", "ingest.recordings.decoder", str(os.getpid())]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)

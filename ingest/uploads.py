@@ -9,11 +9,11 @@ from rq import Retry, get_current_job
 from rq.exceptions import AbandonedJobError
 from rq.job import Job as RqJob
 
-from ingest.attempt import Interrupted
-from ingest.decoding import Context, Decoding
-from ingest.playlist import make_client
+from ingest.media.playlist import make_client
+from ingest.recordings.attempt import Interrupted
+from ingest.recordings.decoding import Context, Decoding
 from ingest.settings import Settings
-from ingest.speech import make_detectors
+from ingest.speech.speech_detector import make_detectors
 from wire.bus import connect
 from wire.metrics import IngestMetrics
 from wire.settings import load

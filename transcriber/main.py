@@ -12,10 +12,10 @@ from typing import cast
 
 from prometheus_client import CollectorRegistry
 
-from transcriber.edition import snapshot
 from transcriber.on_air import NoRoom, OnAir, Replaceable
-from transcriber.second_try import SecondTry
 from transcriber.settings import Settings
+from transcriber.whisper.edition import snapshot
+from transcriber.whisper.second_try import SecondTry
 from transcriber.worker import Transcriber
 from wire.bus import UNAVAILABLE, connect
 from wire.errors import ModelError, UndertextError, Unsupported
@@ -137,8 +137,8 @@ def make_engine(settings: Settings, metrics: TranscriberMetrics) -> Replaceable:
     import torch
     import transformers
 
-    from transcriber.model import load as load_model
-    from transcriber.transformers_engine import TransformersEngine
+    from transcriber.whisper.model import load as load_model
+    from transcriber.whisper.transformers_engine import TransformersEngine
 
     torch.set_num_threads(settings.threads)
     transformers.utils.logging.set_verbosity_error()

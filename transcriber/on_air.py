@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from transcriber.edition import Snapshot
 from transcriber.engine import Engine
+from transcriber.whisper.edition import Snapshot
 from wire.errors import ModelError
 from wire.metrics import TranscriberMetrics
 

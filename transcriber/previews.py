@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from transcriber import seam
 from transcriber.engine import Engine
+from transcriber.joining import seam
+from transcriber.joining.policy import Policy
 from transcriber.outcome import Outcome
-from transcriber.policy import Policy
 from wire.bus import RedisError
 from wire.captions import CaptionLog
 from wire.chunk import Chunk

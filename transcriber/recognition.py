@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from transcriber.context import Prompt
 from transcriber.engine import Engine, Hypothesis, Recognition, Turn, Utterance
-from transcriber.join import join
+from transcriber.joining.join import join
 from transcriber.orthography import join_words
 from transcriber.turns import PAUSE_SAMPLES
 from wire.audio import SAMPLE_RATE_HZ

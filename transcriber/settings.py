@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from transcriber.second_try import SecondTry
+from transcriber.whisper.second_try import SecondTry
 from wire import keys
 from wire.settings import REDIS, setting
 

@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from transcriber import grouping, seam
+from transcriber import grouping
 from transcriber.chunk_decoder import ChunkDecoder
 from transcriber.context import previous_text
 from transcriber.engine import Engine
+from transcriber.joining import seam
+from transcriber.joining.policy import Policy
 from transcriber.outcome import Outcome
-from transcriber.policy import Policy
 from transcriber.previews import Previews
 from transcriber.renewal import Renewal
 from transcriber.triage import triage

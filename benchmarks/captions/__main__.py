@@ -48,8 +48,8 @@ from benchmarks.report import arguments, show
 from demo.bulletins import LANGUAGES
 from ingest.settings import Settings
 from transcriber.grouping import max_chunks
-from transcriber.model import load
-from transcriber.transformers_engine import TransformersEngine
+from transcriber.whisper.model import load
+from transcriber.whisper.transformers_engine import TransformersEngine
 
 #: Length of the programme without speech, relative to the others: false captions are rare.
 QUIET_TIMES = 2

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from benchmarks.captions.programme import Programme
 from benchmarks.captions.run import BATCH, Meter, Run
 from ingest.chunker import Chunker, Piece
-from ingest.detector import Detector
 from ingest.settings import Settings
-from ingest.speech import make_detectors
-from transcriber import grouping, rules, seam
+from ingest.speech.detector import Detector
+from ingest.speech.speech_detector import make_detectors
+from transcriber import grouping, rules
 from transcriber.engine import Hypothesis, Recognition
+from transcriber.joining import seam
+from transcriber.joining.policy import Policy
 from transcriber.outcome import Outcome, Part, Reading
-from transcriber.policy import Policy
 from transcriber.recognition import recognise
 from wire.audio import SAMPLE_BYTES, samples, seconds
 from wire.chunk import Chunk

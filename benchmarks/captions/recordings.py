@@ -18,7 +18,7 @@ from tqdm import tqdm
 from benchmarks.captions.pipeline import ours
 from benchmarks.captions.programme import Programme
 from benchmarks.captions.run import Meter
-from ingest.ffmpeg import decode_command
+from ingest.media.ffmpeg import decode_command
 
 SPEECH, NO_SPEECH, UNKNOWN = "speech", "nospeech", "unknown"
 

@@ -11,7 +11,7 @@ import torch
 from benchmarks.alignment import normalised
 from transcriber import engine as engines
 from transcriber.engine import Engine, Utterance
-from transcriber.lines import Lines, Origin
+from transcriber.joining.lines import Lines, Origin
 from wire.audio import SAMPLE_RATE_HZ
 from wire.messages import Caption, Task, Word
 

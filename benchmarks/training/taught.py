@@ -30,7 +30,7 @@ from trainer.training.loop import train
 from trainer.training.plan import Plan
 from trainer.training.run import Run
 from trainer.training.spelling import Style
-from transcriber.model import Model, load
+from transcriber.whisper.model import Model, load
 
 INITIAL_MODEL = Path("demo/model")
 #: Number of examples, learning rate, seed, and number of shards (half hours of bulletins).

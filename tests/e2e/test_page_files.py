@@ -12,7 +12,7 @@ import pytest
 import srt
 from playwright.sync_api import Dialog, Page, Route, expect
 
-from ingest.ffmpeg import find_program
+from ingest.media.ffmpeg import find_program
 from tests.integration.api_server import Api, Speaker, running
 from wire.bus import Redis
 from wire.messages import Job, State

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from ingest.keeping import encode
+from ingest.stations.keeping import encode
 from tests.e2e.firefox import Firefox, firefox
 from tests.integration.api_server import Api, Ingest, Speaker
 from wire.bus import Redis

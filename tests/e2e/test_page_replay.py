@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from playwright.sync_api import Locator, Page, expect
 
-from ingest.keeping import encode
+from ingest.stations.keeping import encode
 from tests.e2e.correcting import opened
 from tests.integration.api_server import Api, Speaker, running
 from wire.bus import Redis

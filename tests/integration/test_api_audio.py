@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from ingest.keeping import encode
+from ingest.stations.keeping import encode
 from tests.integration.api_answers import problem
 from tests.integration.api_server import Api, running
 from wire.audio import samples

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from api.hub import Hub
-from api.viewer import Live, Signal
+from api.live.hub import Hub
+from api.live.viewer import Live, Signal
 from tests.redis_server import running_redis
 from wire import keys
 from wire.bus import connect

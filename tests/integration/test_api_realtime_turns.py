@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from api.realtime import MAX_WAITING
+from api.openai.realtime import MAX_WAITING
 from tests.integration.api_server import Api, Ingests, Speaker, running
 from tests.integration.openai_speaker import COMMITTED, COMPLETED, DELTA, FAILED, RATE_HZ, SECOND, next_of, say, session
 from tests.redis_server import running_redis

@@ -15,8 +15,8 @@ from demo.voices import SAMPLE_RATE, Voice, draw_voice, speak
 from tests.fakes import ScriptedEngine, Spoken, chunks, speech
 from tests.integration.bench import Bench, cut, drain_at_once, put, shown
 from tests.places import ROOT
-from transcriber.model import load
-from transcriber.transformers_engine import TransformersEngine
+from transcriber.whisper.model import load
+from transcriber.whisper.transformers_engine import TransformersEngine
 from wire.bus import Redis
 from wire.captions import CaptionLog
 from wire.messages import Caption, Kind, State, Status

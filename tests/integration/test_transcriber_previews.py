@@ -13,8 +13,8 @@ from redis.exceptions import ConnectionError
 from tests.fakes import ScriptedEngine, chunks
 from tests.integration.bench import Bench, put, shown, words
 from tests.integration.minute import PCM, TEXTS
-from transcriber import seam
 from transcriber.engine import Utterance
+from transcriber.joining import seam
 from wire import keys
 from wire.audio import SAMPLE_BYTES, samples
 from wire.bus import Redis

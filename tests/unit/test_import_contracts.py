@@ -49,6 +49,13 @@ def test_the_house_keeps_its_directions() -> None:
         ("ingest", "def late():\n    import torch.nn", "Only transcriber and trainer import torch"),
         ("api", "from transformers import pipeline", "Only transcriber and trainer import torch"),
         ("trainer/corpus", "import trainer.training.loop", "The trainer's packages import only lower layers"),
+        ("ingest/media", "import ingest.live.cutter", "The packages of ingest import only lower layers"),
+        (
+            "transcriber/joining",
+            "import transcriber.whisper.greedy",
+            "The packages of the transcriber import only lower layers",
+        ),
+        ("api/live", "import api.microphones.hello", "The packages of the API import only lower layers"),
     ],
 )
 def test_a_planted_import_breaks_its_contract(house: Path, package: str, statement: str, contract: str) -> None:

@@ -20,12 +20,12 @@ import pytest
 import redis
 from prometheus_client import CollectorRegistry
 
-from ingest.decoding import Context, Decoding
-from ingest.detector import SilenceDetector
-from ingest.microphone_supervisor import MicrophoneSupervisor
-from ingest.playlist import make_client
+from ingest.media.playlist import make_client
+from ingest.microphones.supervisor import MicrophoneSupervisor
+from ingest.recordings.decoding import Context, Decoding
 from ingest.settings import Settings
-from ingest.supervisor import Supervisor
+from ingest.speech.detector import SilenceDetector
+from ingest.stations.supervisor import Supervisor
 from tests.integration.ingest.fixture_types import Start
 from tests.integration.ingest.radio import ICECAST_CONFIG, Icecast, Web, wait_for_port
 from wire.bus import connect

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ingest.supervisor import Supervisor
+from ingest.stations.supervisor import Supervisor
 from tests.integration.ingest.radio import RATE, Icecast, audio_of
 from wire import audience
 from wire.broadcast import Broadcasts, Segment

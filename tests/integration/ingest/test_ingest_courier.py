@@ -7,8 +7,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from ingest.courier import Courier, first_status
-from ingest.outbox import Outbox
+from ingest.live.courier import Courier, first_status
+from ingest.live.outbox import Outbox
 from wire import keys
 from wire.bus import connect
 from wire.chunk import Chunk

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.attempt import Interrupted
-from ingest.decoding import Context
-from ingest.mp3 import find_damage, find_holes, repair
-from ingest.recording import find
+from ingest.media.mp3 import find_damage, find_holes, repair
+from ingest.recordings.attempt import Interrupted
+from ingest.recordings.decoding import Context
+from ingest.recordings.recording import find
 from tests.integration.ingest.fixture_types import Chunks, Decode, Make
 from tests.integration.ingest.radio import audio_of
 from wire.messages import Job, State
@@ -169,7 +169,7 @@ def test_repair_stops_when_the_job_ends(copied: bool, make_audio: Make, context:
 def test_recording_that_cannot_be_repaired_is_captioned_as_is(
     decode: Decode, make_audio: Make, chunks: Chunks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.recording.SPARE_BYTES", 1 << 62)
+    monkeypatch.setattr("ingest.recordings.recording.SPARE_BYTES", 1 << 62)
     path = make_audio("x.mp3", "-b:a", "64k")
     path.write_bytes(zeroed(path.read_bytes(), 24_000, 48_000))
     job = decode(path)

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from prometheus_client import CollectorRegistry
 
-from ingest.keeping import Keeper, encode
+from ingest.stations.keeping import Keeper, encode
 from wire.audio import samples
 from wire.bus import Redis
 from wire.chunk import Chunk

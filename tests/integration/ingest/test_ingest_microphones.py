@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ingest.converter import Converter
-from ingest.lease import Leases
+from ingest.live.lease import Leases
+from ingest.microphones.converter import Converter
 from tests.integration.ingest.fixture_types import Chunks, Wait
 from tests.integration.ingest.radio import audio_of, frequency_hz
 from tests.integration.ingest.speaking import speak, tone

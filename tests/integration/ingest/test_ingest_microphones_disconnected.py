@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingest import microphone_supervisor, microphones
+from ingest.microphones import reader, supervisor
 from tests.integration.ingest.fixture_types import Chunks, Wait
 from tests.integration.ingest.radio import audio_of, frequency_hz
 from tests.integration.ingest.speaking import speak, tone
@@ -125,7 +125,7 @@ def test_new_reader_does_not_restart_the_idle_timeout(
     redis_client: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(microphones, "GRACE_S", 0.5)
+    monkeypatch.setattr(reader, "GRACE_S", 0.5)
     api.open(Hello("m", 16_000))
     assert api.next(1.0)
     an_hour_ago = int(time.time() - 3600) * 1000
@@ -148,7 +148,7 @@ def test_disconnected_microphone_gives_way_to_a_waiting_one(
     redis_client: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(microphone_supervisor, "GRACE_S", 0.5)
+    monkeypatch.setattr(supervisor, "GRACE_S", 0.5)
     start_microphones(max_microphones=2)
     for id in ("open", "away", "new"):
         api.open(Hello(id, 16_000))

@@ -156,8 +156,8 @@ def test_decoders_exit_with_a_killed_process_and_uploads_are_resumed(
     assert "undertext_ingest_audio_seconds_total" in metrics
 
 
-#: `python -m ingest.decoder` in a container, where process ids restart with every container.
-NUMBERED = "import os; os.getpid = lambda: 7; from ingest.decoder import main; raise SystemExit(main([]))"
+#: `python -m ingest.recordings.decoder` in a container, where process ids restart with every container.
+NUMBERED = "import os; os.getpid = lambda: 7; from ingest.recordings.decoder import main; raise SystemExit(main([]))"
 
 
 def test_decoder_is_not_mistaken_for_a_killed_one_with_its_number(

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from ingest.backoff import Backoff
-from ingest.supervisor import Supervisor
+from ingest.stations.backoff import Backoff
+from ingest.stations.supervisor import Supervisor
 from tests.integration.ingest.fixture_types import Chunks, Wait
 from tests.integration.ingest.radio import Icecast, Web, audio_of, frequency_hz
 from wire.messages import State, Station
@@ -27,7 +27,7 @@ def test_returning_sender_begins_a_new_epoch(
     wait_until: Wait,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ingest.station.Backoff", lambda: Backoff(slow_cap_s=1.0))
+    monkeypatch.setattr("ingest.stations.reader.Backoff", lambda: Backoff(slow_cap_s=1.0))
     url = icecast.send("dies")
     on_air(Station("tone", "Tone", url))
     wait_until(lambda: len(chunks("stations/tone")) >= 2, 30)

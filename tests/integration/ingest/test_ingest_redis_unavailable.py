@@ -114,7 +114,7 @@ def test_process_stops_while_redis_hangs(
 def test_decoder_waits_for_redis_and_stops_cleanly(
     free_port: Callable[[], int], ingest: Start, logged: Logged, wait_until: Wait
 ) -> None:
-    process = ingest(f"redis://127.0.0.1:{free_port()}/0", program=("-m", "ingest.decoder"))
+    process = ingest(f"redis://127.0.0.1:{free_port()}/0", program=("-m", "ingest.recordings.decoder"))
     wait_until(lambda: logged("decoder: waiting for Redis"), 40)
     process.terminate()
     assert process.wait(timeout=20) == 0

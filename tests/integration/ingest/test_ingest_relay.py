@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ingest import relay
-from ingest.ffmpeg import Process, decode_command
-from ingest.probe import probe_url
+from ingest.media import relay
+from ingest.media.ffmpeg import Process, decode_command
+from ingest.media.probe import probe_url
 from tests.integration.ingest.fixture_types import Make
 from tests.integration.ingest.radio import Web
 from wire.errors import NotAudio, SourceError

@@ -16,8 +16,8 @@ import pytest
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
-from ingest.attempt import Interrupted
-from ingest.decoding import Context, Decoding
+from ingest.recordings.attempt import Interrupted
+from ingest.recordings.decoding import Context, Decoding
 from tests.integration.ingest.attempts import Attempting, take_and_commit, take_more
 from tests.integration.ingest.fixture_types import Chunks, Decode, Make
 from tests.integration.ingest.radio import Web, audio_of, send_live
@@ -164,9 +164,9 @@ def test_redis_without_a_run_id_is_supported(
 def test_long_upload_gives_way_to_a_waiting_one(
     context: Context, make_audio: Make, wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.attempt.TURN_S", 0.0)
-    monkeypatch.setattr("ingest.attempt.TURN_FACTOR", 0.0)
-    monkeypatch.setattr("ingest.attempt.CHECK_EVERY_S", 0.0)
+    monkeypatch.setattr("ingest.recordings.attempt.TURN_S", 0.0)
+    monkeypatch.setattr("ingest.recordings.attempt.TURN_FACTOR", 0.0)
+    monkeypatch.setattr("ingest.recordings.attempt.CHECK_EVERY_S", 0.0)
     object.__setattr__(context.settings, "upload_ahead_chunks", 2)
     path = make_audio("x.wav", source="sine=duration=60")
     Jobs(context.redis).save(Job("j", time.time(), path=path.name))
@@ -186,13 +186,13 @@ def test_possibly_live_source_gives_way_at_every_attempt(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An attempt takes as long as all earlier ones to reach new audio, and must not get a multiple of that time."""
-    monkeypatch.setattr("ingest.attempt.TURN_S", 2.0)
+    monkeypatch.setattr("ingest.recordings.attempt.TURN_S", 2.0)
     object.__setattr__(context.settings, "chunk_s", 1.0)
     body = make_audio("x.mp3", "-b:a", "64k", source="sine=duration=60").read_bytes()
     Jobs(context.redis).save(Job("j", time.time(), url=send_live(web, body, pause_s=0.8)))
     enqueue_decode(context.redis, "another", timeout_s=60)
     for n_attempts, factor in ((1, 0.0), (2, 1e6)):
-        monkeypatch.setattr("ingest.attempt.TURN_FACTOR", factor)
+        monkeypatch.setattr("ingest.recordings.attempt.TURN_FACTOR", factor)
         Attempting(context).wait(wait_until)
         assert take_and_commit(context, "jobs/j", 8) or n_attempts == 2
     assert Jobs(context.redis).get("j").state is State.RUNNING
@@ -212,9 +212,9 @@ def test_finished_job_is_left_alone(context: Context, make_audio: Make, chunks: 
     assert chunks("jobs/j") == []
 
 
-#: `python -m ingest.decoder` whose job is taken over sooner after it has died.
+#: `python -m ingest.recordings.decoder` whose job is taken over sooner after it has died.
 DECODER = """
-from ingest import decoder
+from ingest.recordings import decoder
 decoder.BEAT_S, decoder.TTL_S = 1, 3
 decoder.main([])
 """

@@ -16,10 +16,10 @@ import pytest
 import soundfile
 from prometheus_client import CollectorRegistry
 
-from ingest.detector import SilenceDetector
-from ingest.playlist import make_client
+from ingest.media.playlist import make_client
 from ingest.settings import Settings
-from ingest.supervisor import Supervisor
+from ingest.speech.detector import SilenceDetector
+from ingest.stations.supervisor import Supervisor
 from tests.integration.ingest.fixture_types import Chunks, Wait
 from tests.integration.ingest.radio import Icecast, Web, audio_of, frequency_hz
 from wire import audience, keys

@@ -12,8 +12,8 @@ import pytest
 
 from demo.noise import noise
 from demo.voices import Voice, speak
-from ingest.decoding import Context, Decoding
-from ingest.speech import make_detectors
+from ingest.recordings.decoding import Context, Decoding
+from ingest.speech.speech_detector import make_detectors
 from tests.integration.ingest.fixture_types import Chunks, Decode, Make
 from tests.integration.ingest.radio import audio_of
 from wire.messages import Content, Job, State

@@ -12,13 +12,14 @@ import pytest
 from flask import Request, Response
 from werkzeug.test import EnvironBuilder
 
-from api import access, uploads
+from api import uploads
 from api.app import BODY_SILENCE_S
+from api.http import access
+from api.http.parameters import http_url, language, mask_password, number_id, slug, task, url_identity
+from api.http.problems import Problem
+from api.http.rejected_bodies import LINGER_BYTES, LINGER_S, discard, discard_rejected_body
 from api.job_requests import display_name
 from api.jobs import INVENTED, progress_of, state_of
-from api.parameters import http_url, language, mask_password, number_id, slug, task, url_identity
-from api.problems import Problem
-from api.rejected_bodies import LINGER_BYTES, LINGER_S, discard, discard_rejected_body
 from api.settings import Settings
 from transcriber.rules import Reason
 from wire.captions import Progress

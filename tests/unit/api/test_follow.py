@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.follow import PAGE, Follower
-from api.hub import parse
-from api.viewer import Item, Live, Missed, Signal
+from api.live.follow import PAGE, Follower
+from api.live.hub import parse
+from api.live.viewer import Item, Live, Missed, Signal
 from wire.captions import Progress
 from wire.messages import Caption, State, Status
 

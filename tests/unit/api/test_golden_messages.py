@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.follow import Follower
-from api.viewer import Item, Missed, Signal
+from api.live.follow import Follower
+from api.live.viewer import Item, Missed, Signal
 from tests.places import MESSAGES
 from wire.captions import Progress
 from wire.messages import Caption, State, Status

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from api.intake import BURST_S, SPEED, Allowance
+from api.microphones.intake import BURST_S, SPEED, Allowance
 from wire.errors import BadRequest
 
 

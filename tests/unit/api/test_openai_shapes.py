@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from api.openai_shapes import joined_text
+from api.openai.shapes import joined_text
 from wire.messages import Caption, Word
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from api.sample_format import FormatCheck, SampleFormat
+from api.microphones.sample_format import FormatCheck, SampleFormat
 from wire.errors import BadRequest
 
 SECOND_S16, SECOND_F32 = 32_000, 64_000
@@ -94,7 +94,7 @@ def test_floats_become_s16le() -> None:
 TURNS = """
 from gevent import monkey, spawn
 monkey.patch_all()
-from api.sample_format import SampleFormat
+from api.microphones.sample_format import SampleFormat
 other = spawn(lambda: None)
 converted = SampleFormat.F32LE.to_s16le(bytes(512 * 1024))
 print(len(converted), other.dead)

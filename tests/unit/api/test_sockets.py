@@ -10,8 +10,8 @@ import pytest
 from flask import Request
 from werkzeug.test import EnvironBuilder
 
-from api.problems import Problem
-from api.sockets import BoundedSocket, Sockets, set_timeout
+from api.http.problems import Problem
+from api.http.sockets import BoundedSocket, Sockets, set_timeout
 
 HANDSHAKE = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": "13"}
 

@@ -11,8 +11,8 @@ from benchmarks.captions import rows
 from benchmarks.captions.__main__ import measure, measure_turning
 from benchmarks.captions.judge import Tally
 from benchmarks.captions.run import Meter, one_thread
-from transcriber.model import load
-from transcriber.transformers_engine import TransformersEngine
+from transcriber.whisper.model import load
+from transcriber.whisper.transformers_engine import TransformersEngine
 
 PROMISED = (
     *("seam_penalty_points", "naive_penalty_points", "localagreement_penalty_points"),

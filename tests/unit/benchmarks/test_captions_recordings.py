@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks.captions.recordings import Recording, detect, recordings
 from benchmarks.captions.run import Meter, one_thread
-from transcriber.model import load
-from transcriber.transformers_engine import TransformersEngine
+from transcriber.whisper.model import load
+from transcriber.whisper.transformers_engine import TransformersEngine
 
 
 def write(path: Path, audio: np.ndarray[tuple[int], np.dtype[np.int16]]) -> None:

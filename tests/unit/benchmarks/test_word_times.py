@@ -9,7 +9,7 @@ import pytest
 from benchmarks.word_times import Tally, Timed, by_attention, by_timestamps, words_between
 from demo import exam
 from trainer.examples import Example, TimedWord
-from transcriber.model import load
+from transcriber.whisper.model import load
 
 
 def _tally(*words: tuple[str, float, float]) -> tuple[Tally, Example]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.backoff import Backoff
+from ingest.stations.backoff import Backoff
 
 
 def longest(low: float, high: float) -> float:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from ingest.broadcast import Broadcast
+from ingest.stations.broadcast import Broadcast
 from tests.unit.ingest.test_frames import adts
 from wire.broadcast import LISTED, SEGMENT_S, Broadcasts, Sound
 from wire.bus import RedisError

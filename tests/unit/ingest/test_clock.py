@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.clock import LiveClock
+from ingest.live.clock import LiveClock
 
 RATE = 16_000
 NOW = 1_800_000_000.0

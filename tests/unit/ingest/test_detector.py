@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ingest.detector import SilenceDetector
+from ingest.speech.detector import SilenceDetector
 from wire.messages import Content
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.ending import Ending, NothingDecoded
-from ingest.probe import Probe, Track
-from ingest.recording import Recording
+from ingest.media.probe import Probe, Track
+from ingest.recordings.ending import Ending, NothingDecoded
+from ingest.recordings.recording import Recording
 from wire.errors import NotAudio
 
 COMPLAINT = "Error submitting packet to decoder: Invalid data found when processing input"

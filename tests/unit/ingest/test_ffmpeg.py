@@ -6,14 +6,14 @@ import os
 
 import pytest
 
-from ingest.ffmpeg import Process, _error_text, _text, decode_command, tidy_title
-from ingest.probe import Probe, Track, explain, parse
+from ingest.media.ffmpeg import Process, _error_text, _text, decode_command, tidy_title
+from ingest.media.probe import Probe, Track, explain, parse
 from wire.errors import NotAudio, SourceError
 
 
 @pytest.fixture(autouse=True)
 def programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.ffmpeg.find_program", lambda name: f"/bin/{name}")
+    monkeypatch.setattr("ingest.media.ffmpeg.find_program", lambda name: f"/bin/{name}")
 
 
 def value(command: list[str], option: str) -> str:
@@ -22,7 +22,7 @@ def value(command: list[str], option: str) -> str:
 
 def test_slow_consumer_does_not_count_as_a_stall(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = [0.0]
-    monkeypatch.setattr("ingest.ffmpeg.time.monotonic", lambda: now_s[0])
+    monkeypatch.setattr("ingest.media.ffmpeg.time.monotonic", lambda: now_s[0])
     heard = []
     with Process(["sh", "-c", "printf a; sleep 1.5; printf b"]) as process:
         for data in process.read(stall_s=20.0):
@@ -35,7 +35,7 @@ def test_failed_start_leaks_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> No
     def refuse(*args: object, **options: object) -> None:
         raise OSError("too many processes")
 
-    monkeypatch.setattr("ingest.ffmpeg.subprocess.Popen", refuse)
+    monkeypatch.setattr("ingest.media.ffmpeg.subprocess.Popen", refuse)
     before = os.listdir("/proc/self/fd")
     with pytest.raises(OSError, match="too many"):
         Process(["ffmpeg"], on_coded=lambda data: None)

@@ -10,7 +10,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.frames import EncodedFrame, Frames
+from ingest.media.frames import EncodedFrame, Frames
 
 #: Sample rates by their index in ADTS.
 RATES_HZ = {3: 48_000, 4: 44_100, 7: 22_050}

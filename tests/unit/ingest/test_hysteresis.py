@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.hysteresis import (
+from ingest.speech.hysteresis import (
     ALERT_FRAMES,
     ALERT_MIN_FRAMES,
     ALERT_SHARE,

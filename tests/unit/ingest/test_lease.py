@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.lease import Hold, Term
-from ingest.supervisor import share
+from ingest.live.lease import Hold, Term
+from ingest.stations.supervisor import share
 
 
 def test_term_is_held_until_it_expires() -> None:

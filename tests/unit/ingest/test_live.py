@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from ingest.detector import SilenceDetector
-from ingest.live import LiveCutter
-from ingest.outbox import Outbox
+from ingest.live.cutter import LiveCutter
+from ingest.live.outbox import Outbox
+from ingest.speech.detector import SilenceDetector
 from wire.chunk import Chunk
 from wire.messages import Content
 from wire.metrics import IngestMetrics

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.outbox import Outbox
+from ingest.live.outbox import Outbox
 from wire.chunk import Chunk
 from wire.messages import Content
 

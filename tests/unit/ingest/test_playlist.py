@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from ingest.errors import Refused, Unreachable
-from ingest.playlist import Address, parse, resolve
-from ingest.probe import Probe, Track
+from ingest.media.playlist import Address, parse, resolve
+from ingest.media.probe import Probe, Track
 from wire.errors import NotAudio, SourceError
 
 Pages = dict[str, httpx.Response | Exception]

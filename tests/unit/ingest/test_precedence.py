@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest.precedence import Precedence
+from ingest.stations.precedence import Precedence
 
 
 def test_no_precedence_at_start_and_while_redis_responds() -> None:

@@ -18,10 +18,10 @@ import soxr
 
 from demo import music, noise
 from demo.voices import Voice, speak_all
-from ingest.detector import SilenceDetector
 from ingest.settings import Settings
-from ingest.silero import FRAME_SAMPLES, Audio, Memory, Silero
-from ingest.speech import SpeechDetector, loudest_dbfs, make_detectors
+from ingest.speech.detector import SilenceDetector
+from ingest.speech.silero import FRAME_SAMPLES, Audio, Memory, Silero
+from ingest.speech.speech_detector import SpeechDetector, loudest_dbfs, make_detectors
 from tests.places import ROOT
 from wire.audio import SAMPLE_RATE_HZ, samples
 from wire.messages import Content

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.stations_file import read
+from ingest.stations.stations_file import read
 from tests.places import ROOT
 from wire.errors import SettingsError
 from wire.messages import Station

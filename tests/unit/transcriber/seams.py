@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from hypothesis import settings
 
+from transcriber.joining.policy import Policy
+from transcriber.joining.seam import advance
 from transcriber.language import candidates
 from transcriber.outcome import Outcome, Part, Reading
-from transcriber.policy import Policy
-from transcriber.seam import advance
 from wire.captions import latest_revisions
 from wire.messages import Caption, Content, Word
 

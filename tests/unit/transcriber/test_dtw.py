@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from transcriber.dtw import first_frames
-from transcriber.word_times import _MEDIAN_WIDTH, _median, alignment_heads, word_times
+from transcriber.whisper.dtw import first_frames
+from transcriber.whisper.word_times import _MEDIAN_WIDTH, _median, alignment_heads, word_times
 
 
 def textbook_cost(costs: NDArray[np.float64]) -> float:

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from tests.fake_gpu import GPU, fake_gpu
-from transcriber import greedy
 from transcriber.context import NO_PROMPT, Prompt
 from transcriber.engine import Recognition, Utterance
-from transcriber.model import load
-from transcriber.second_try import SecondTry
-from transcriber.transformers_engine import TransformersEngine
+from transcriber.whisper import greedy
+from transcriber.whisper.model import load
+from transcriber.whisper.second_try import SecondTry
+from transcriber.whisper.transformers_engine import TransformersEngine
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

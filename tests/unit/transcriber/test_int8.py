@@ -12,12 +12,12 @@ import torch
 
 from tests.places import ROOT
 from tests.unit.transcriber.noises import noise
-from transcriber import int8
 from transcriber.engine import Utterance
-from transcriber.int8 import Int8Linear, quantize
-from transcriber.model import load
-from transcriber.second_try import SecondTry
-from transcriber.transformers_engine import TransformersEngine
+from transcriber.whisper import int8
+from transcriber.whisper.int8 import Int8Linear, quantize
+from transcriber.whisper.model import load
+from transcriber.whisper.second_try import SecondTry
+from transcriber.whisper.transformers_engine import TransformersEngine
 from wire.errors import ModelError
 
 

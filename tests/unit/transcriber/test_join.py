@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from transcriber.join import join
+from transcriber.joining.join import join
 from transcriber.orthography import strip_punctuation
 from wire.messages import Word
 

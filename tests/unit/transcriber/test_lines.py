@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcriber.lines import LINE_S, PAUSE_S, SHORTEST_S, Lines, Origin
+from transcriber.joining.lines import LINE_S, PAUSE_S, SHORTEST_S, Lines, Origin
 from transcriber.orthography import join_words, normalised
 from wire.breaks import LINE_CHARACTERS, LINES, fits
 from wire.messages import Caption, Word

@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 
 from tests.unit.transcriber.noises import noise
 from transcriber.engine import Utterance
-from transcriber.model import MANIFEST, load
-from transcriber.model_name import folder_of
-from transcriber.transformers_engine import TransformersEngine
+from transcriber.whisper.model import MANIFEST, load
+from transcriber.whisper.model_name import folder_of
+from transcriber.whisper.transformers_engine import TransformersEngine
 from wire.errors import ModelError
 
 WEIGHTS = "model.safetensors"

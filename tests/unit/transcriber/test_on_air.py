@@ -12,8 +12,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from tests.fakes import ScriptedEngine
-from transcriber.edition import fingerprint, snapshot
 from transcriber.on_air import NoRoom, OnAir, Replaceable
+from transcriber.whisper.edition import fingerprint, snapshot
 from wire.errors import ModelError
 from wire.metrics import TranscriberMetrics, exposition, model_languages
 

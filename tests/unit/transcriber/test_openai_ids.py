@@ -15,13 +15,13 @@ from ingest.chunker import Chunker
 from tests.unit.transcriber.noises import noise
 from tests.whispers import OPENAI, TIMESTAMPS, like_openai
 from transcriber.engine import Utterance
-from transcriber.model import Model, load
+from transcriber.joining.policy import Policy
+from transcriber.joining.seam import advance
 from transcriber.outcome import Outcome, Part, Reading
-from transcriber.policy import Policy
 from transcriber.recognition import recognise
-from transcriber.seam import advance
-from transcriber.second_try import SecondTry
-from transcriber.transformers_engine import TransformersEngine
+from transcriber.whisper.model import Model, load
+from transcriber.whisper.second_try import SecondTry
+from transcriber.whisper.transformers_engine import TransformersEngine
 from wire.errors import Unsupported
 from wire.languages import CODES
 from wire.messages import Caption, Task

@@ -14,9 +14,9 @@ from torch.nn import functional
 from tests.unit.transcriber.noises import noise
 from transcriber.context import NO_PROMPT, Prompt
 from transcriber.engine import Utterance
-from transcriber.model import Model, load
-from transcriber.second_try import SecondTry
-from transcriber.transformers_engine import TransformersEngine
+from transcriber.whisper.model import Model, load
+from transcriber.whisper.second_try import SecondTry
+from transcriber.whisper.transformers_engine import TransformersEngine
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

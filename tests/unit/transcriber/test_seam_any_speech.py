@@ -22,8 +22,8 @@ from tests.unit.transcriber.seams import (
     part,
     words_of,
 )
+from transcriber.joining.policy import Policy
 from transcriber.outcome import Outcome
-from transcriber.policy import Policy
 from wire.messages import Word
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.transcriber.seams import EXAMPLES, JOB, MICROPHONE, SeamDriver, outcome, part, spoken, word
+from transcriber.joining.policy import Policy
 from transcriber.outcome import Outcome, Part, Reading
-from transcriber.policy import Policy
 from wire.messages import Word
 
 

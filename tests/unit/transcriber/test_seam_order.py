@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.unit.transcriber.seams import JOB, MICROPHONE, STATION, SeamDriver, again, numbered, outcome, word
-from transcriber.policy import Policy
-from transcriber.seam import advance
-from transcriber.source_state import PATIENCE_S
+from transcriber.joining.policy import Policy
+from transcriber.joining.seam import advance
+from transcriber.joining.source_state import PATIENCE_S
 from wire.messages import Content
 
 # --- chunks ----------------------------------------------------------------------------------------

@@ -22,9 +22,9 @@ from tests.unit.transcriber.seams import (
     words_of,
 )
 from tests.unit.transcriber.test_seam_any_speech import speech, windows
+from transcriber.joining.policy import Policy
+from transcriber.joining.seam import preview
 from transcriber.outcome import Outcome
-from transcriber.policy import Policy
-from transcriber.seam import preview
 from wire.messages import Caption, Word
 
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from tests.unit.transcriber.seams import JOB, STATION, SeamDriver, in_parts, lost, outcome, spoken, word
+from transcriber.joining.seam import advance
 from transcriber.outcome import Outcome, Part, Reading
-from transcriber.seam import advance
 from wire.messages import Word
 
 

@@ -15,9 +15,9 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from tests.unit.transcriber.noises import noise
 from transcriber.engine import Hypothesis, Utterance
-from transcriber.model import Model, load
-from transcriber.second_try import SecondTry
-from transcriber.transformers_engine import TransformersEngine
+from transcriber.whisper.model import Model, load
+from transcriber.whisper.second_try import SecondTry
+from transcriber.whisper.transformers_engine import TransformersEngine
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from transcriber.engine import Hypothesis
-from transcriber.greedy import Decoded, GreedyDecoder
-from transcriber.model import Model, load
 from transcriber.rules import max_tokens, too_fast
-from transcriber.word_times import alignment_heads
+from transcriber.whisper.greedy import Decoded, GreedyDecoder
+from transcriber.whisper.model import Model, load
+from transcriber.whisper.word_times import alignment_heads
 from wire.messages import Word
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from transcriber.orthography import join_words
-from transcriber.token_words import words_of
+from transcriber.whisper.token_words import words_of
 
 
 class Pieces:

@@ -11,9 +11,9 @@ import torch
 
 from tests.unit.transcriber.noises import noise
 from transcriber.engine import Recognition, Utterance
-from transcriber.model import Manifest, load
-from transcriber.second_try import SecondTry
-from transcriber.transformers_engine import TransformersEngine
+from transcriber.whisper.model import Manifest, load
+from transcriber.whisper.second_try import SecondTry
+from transcriber.whisper.transformers_engine import TransformersEngine
 from wire.errors import DecodeError, ModelError, Unsupported
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -17,11 +17,11 @@ from tests.fakes import chunks
 from transcriber import turns as language_turns
 from transcriber.engine import Utterance
 from transcriber.language import DOUBT
-from transcriber.model import load
 from transcriber.recognition import recognise
-from transcriber.second_try import SecondTry
-from transcriber.transformers_engine import TransformersEngine
 from transcriber.turns import HINT_COST, TURN_COST, Span, reweighted, split_at_pauses
+from transcriber.whisper.model import load
+from transcriber.whisper.second_try import SecondTry
+from transcriber.whisper.transformers_engine import TransformersEngine
 
 RATE_HZ = 16_000
 

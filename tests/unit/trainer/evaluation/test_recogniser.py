@@ -10,7 +10,7 @@ import torch
 
 from tests import whispers
 from trainer.evaluation.recogniser import Recogniser, RecogniserError, load
-from transcriber.model import _dtype
+from transcriber.whisper.model import _dtype
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from trainer.errors import PlanError
 from trainer.evaluation.recogniser import load
 from trainer.models import checkpoints
 from trainer.training.borrowing import lend
-from transcriber import model as transcriber_model
+from transcriber.whisper import model as transcriber_model
 
 SHORT = ("--epochs", "0.2", "--batch", "8", "--measure-every", "0", "--join", "0")
 

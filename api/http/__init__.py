@@ -1,0 +1,1 @@
+"""What every route needs of HTTP: access checks, parameters, errors, WebSockets and server-sent events."""

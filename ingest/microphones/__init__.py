@@ -1,0 +1,1 @@
+"""Reads the microphones whose audio the API puts on Redis."""

@@ -1,0 +1,1 @@
+"""Decodes uploads and files on other servers into chunks, as RQ jobs."""

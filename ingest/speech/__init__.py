@@ -1,0 +1,1 @@
+"""Tells speech from music and silence, so that only speech costs a transcriber time."""

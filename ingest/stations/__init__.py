@@ -1,0 +1,1 @@
+"""Reads radio stations for as long as they are registered, shared among the ingest processes."""

@@ -1,0 +1,105 @@
+"""The seam: turns the outcomes of a source's chunks, in whatever order workers finish, into one sequence of captions.
+
+`advance` is a pure function from a source's state, which the caption log stores, and the outcome of one chunk to the
+next state and the resulting captions. Chunks are applied in the order of epoch and sequence number; one that arrives
+too early is parked in the state, one that arrives twice is ignored.
+
+A live source does not wait forever: missing chunks are declared lost when a chunk after them has waited for
+`max_lag_s`. An epoch is over when it has the number of chunks that the next epoch states, or after its end mark. It is
+abandoned when the next epoch has waited for `PATIENCE_S`, or if the next epoch's first chunk is here, states no number,
+and the source's last chunk is here, too. Waiting is measured by the clock, not in audio: after a backlog, minutes of
+audio arrive within a second, while the missing chunk belongs to a dead worker and is claimed soon. A job's missing
+chunk always arrives, because a chunk that cannot be transcribed is committed as a gap. The time between two epochs on
+the source's clock is also a gap, because no audio of it exists.
+
+Words that the next window contains too stay provisional until it is decoded; all others are settled at once, and so are
+words before a turn of language, which end their line.
+
+A chunk whose language is in doubt is decoded in several. The choice between them is made here, where a source's chunks
+come in order, so it does not depend on the number of workers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from typing import Any
+
+from transcriber.joining.lines import Lines
+from transcriber.joining.policy import Policy
+from transcriber.joining.source_state import SourceState
+from transcriber.outcome import Outcome
+from wire.captions import Advance
+from wire.messages import Caption
+
+log = logging.getLogger(__name__)
+
+
+def advance(state: bytes | None, outcome: Outcome, policy: Policy, now_s: float) -> Advance | None:
+    """Apply `outcome` to a source's state; None if it changes nothing.
+
+    Args:
+        now_s: Unix time.
+    """
+    source = _decoded(state)
+    place = source.epoch, source.next_seq
+    if not source.take(outcome, policy, now_s):
+        return None
+    if (source.epoch, source.next_seq) == place:  # it is parked: leave the preview of an earlier chunk alone
+        return _advance(source, ())
+    return _advance(source, source.lines.emit(source.provisional, source.origin(policy), live=policy.live))
+
+
+def preview(state: bytes | None, outcome: Outcome, policy: Policy) -> Advance | None:
+    """Provisional captions of a partial chunk; None if it is too late or adds nothing.
+
+    Nothing else of it is kept: the complete chunk is applied as if there had been no preview.
+    """
+    source = _decoded(state)
+    if not source.awaits(outcome):
+        return None
+    ahead = _decoded(state)  # a copy to discard
+    words = ahead.preview(outcome, policy)
+    if words is None:
+        return None
+    captions = source.lines.emit(words, ahead.origin(policy), live=policy.live, logged=False)
+    if not captions:
+        return None
+    source.previewed_s = outcome.end_s
+    return _advance(source, captions)
+
+
+def _advance(source: SourceState, captions: tuple[Caption, ...]) -> Advance:
+    return Advance(
+        state=json.dumps(source.as_dict(), ensure_ascii=False, separators=(",", ":")).encode(),
+        captions=captions,
+        epoch=source.epoch,
+        next_seq=source.next_seq,
+        until_s=source.until_s,
+        finished=source.finished,
+        rejected=tuple(source.rejected),
+        sounds_like=source.sounds_like,
+    )
+
+
+def _decoded(state: bytes | None) -> SourceState:
+    """Parse what `_advance` wrote; a new state if there is none yet.
+
+    An unreadable state, written by another version, is reset: it must not crash every transcriber in turn.
+    """
+    if state is None:
+        return SourceState()
+    values: Any = {}
+    try:
+        values = json.loads(state)
+        return SourceState.from_dict(values)
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        log.error("the state of a source is unreadable and is reset: %r", error)
+    fresh = SourceState()
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        fresh.lines = Lines(next_id=int(values["lines"]["next_id"]))  # continue its captions' ids
+        # Committed chunks are not delivered again, and a job would wait for them forever.
+        fresh.epoch, fresh.next_seq = int(values["epoch"]), int(values["next_seq"])
+        fresh.until_s = float(values["until_s"])
+    return fresh

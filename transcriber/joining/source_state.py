@@ -1,0 +1,266 @@
+"""The seam's state of a source, and how each chunk changes it. Use it through `seam`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from transcriber.joining.join import in_order, join
+from transcriber.joining.lines import Lines, Origin
+from transcriber.joining.policy import Policy
+from transcriber.joining.reading import choose_words, join_at_turn
+from transcriber.language import Votes
+from transcriber.outcome import Outcome, Reading, pack, unpack
+from transcriber.rules import Reason, SpokenText, remember, repeats
+from wire.messages import Content, Word
+
+#: How long the first received chunk of a source or an epoch waits for earlier ones, in seconds. Those were queued
+#: earlier, so if they exist, a worker has them; if that worker is dead, they are claimed within this time.
+PATIENCE_S = 20.0
+
+#: Settled words this close to the next window may be recognised again in it, in seconds: times are imprecise.
+_ANCHOR_S = 1.0
+
+#: A word that ends this close to the end of a partial chunk may be cut, in seconds.
+_CUT_S = 0.3
+
+#: If a new epoch begins more than this after the old one's end, the source was off air, in seconds. Smaller differences
+#: may be clock error.
+_AWAY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Parked:
+    """An outcome that waits for an earlier one."""
+
+    outcome: Outcome
+    since_s: float
+
+
+@dataclass
+class SourceState:
+    """The state of one source."""
+
+    epoch: int = 0  # 0: no chunk yet
+    next_seq: int = 0
+    until_s: float = 0.0  # end of the newest applied chunk
+    ended: bool = False  # the epoch's last chunk has been applied
+    finished: bool = False
+    language: str | None = None  # of the captions
+    votes: Votes = field(default_factory=Votes)
+    captured_s: float = 0.0
+    model: str = ""  # that decoded the newest words
+    tail: list[Word] = field(default_factory=list)  # words near the newest chunk's end
+    settled: int = 0  # number of settled words in the tail
+    window: str = ""  # in which the newest chunk was decoded with others
+    previewed_s: float = 0.0  # end of the preview of the next chunk
+    parked: dict[tuple[int, int], _Parked] = field(default_factory=dict)
+    lines: Lines = field(default_factory=Lines)
+    said: list[SpokenText] = field(default_factory=list)  # the newest windows' texts
+    rejected: list[str] = field(default_factory=list)  # in this step
+    sounds_like: str = ""  # in this step
+
+    @property
+    def provisional(self) -> list[Word]:
+        return self.tail[self.settled :]
+
+    def origin(self, policy: Policy) -> Origin:
+        return Origin(policy.source, max(1, self.epoch), self.language, self.captured_s, self.model)
+
+    def take(self, outcome: Outcome, policy: Policy, now_s: float) -> bool:
+        """Apply an outcome, now or when it is its turn; False for a duplicate."""
+        place = (outcome.epoch, outcome.seq)
+        if self.finished or place < (self.epoch, self.next_seq) or place in self.parked:
+            return False
+        self.parked[place] = _Parked(outcome, now_s)
+        while self._apply_next(policy, now_s):
+            pass
+        return True
+
+    def awaits(self, outcome: Outcome) -> bool:
+        """Whether a partial chunk is the next in order, and longer than its previous preview."""
+        place = (outcome.epoch, outcome.seq)
+        first = not self.epoch and not outcome.seq  # nothing has been applied yet
+        return (first or place == (self.epoch, self.next_seq)) and outcome.end_s > self.previewed_s
+
+    def preview(self, outcome: Outcome, policy: Policy) -> list[Word] | None:
+        """The provisional words if the next chunk ended here; None if the language turns, which few words do not prove.
+
+        This changes the state, which must be discarded afterwards.
+        """
+        language, settled, self.epoch = self.language, self.settled, outcome.epoch
+        self.captured_s = max(self.captured_s, outcome.captured_s)
+        self._add_words(replace(outcome, tail_s=float("inf")), policy)
+        if (language and self.language != language) or self.settled > settled:
+            return None
+        whole_s = max(self.until_s, outcome.end_s - _CUT_S)
+        return [word for word in self.provisional if word.end_s <= whole_s]
+
+    def _apply_next(self, policy: Policy, now_s: float) -> bool:
+        """Apply the next parked outcome in order; False if it has not arrived yet."""
+        if not self.parked or self.finished:
+            return False
+        epoch, seq = min(self.parked)
+        waited_s = now_s - self.parked[epoch, seq].since_s
+        if epoch > self.epoch:
+            if not self._earlier_epochs_over(epoch, waited_s, policy):
+                return False
+            self._begin_epoch(epoch, policy)
+        if seq > self.next_seq:
+            # An earlier chunk of a source without captions can only be with another worker.
+            patience_s = policy.max_lag_s if self.until_s else min(policy.max_lag_s, PATIENCE_S)
+            if not policy.live or waited_s < patience_s:
+                return False
+            self._skip_to(seq, policy)
+        self._apply(self.parked.pop((epoch, seq)).outcome, policy)
+        return True
+
+    def _earlier_epochs_over(self, epoch: int, waited_s: float, policy: Policy) -> bool:
+        """Whether no more chunks are expected in the epochs before `epoch`."""
+        first = self.parked.get((epoch, 0))
+        follows = first.outcome.follows if first else None
+        if waited_s >= PATIENCE_S:
+            return True
+        if follows:  # missing chunks were queued, so a worker has them, or will claim them
+            return (self.epoch, self.next_seq) >= follows
+        if self.ended:
+            return True
+        # After the source's last chunk, no other chunk can end the wait.
+        over = policy.ends and any(parked.outcome.last for parked in self.parked.values())
+        return not self.epoch or (first is not None and over)
+
+    def _begin_epoch(self, epoch: int, policy: Policy) -> None:
+        """Settle the remaining words of the old epoch, and start a new one."""
+        self._settle_all(policy)
+        self.lines.flush(self.origin(policy))
+        self.tail, self.settled, self.window, self.ended = [], 0, "", False
+        self.epoch, self.next_seq = epoch, 0
+        self.parked = {place: parked for place, parked in self.parked.items() if place[0] >= epoch}
+
+    def _skip_to(self, seq: int, policy: Policy) -> None:
+        """Declare the chunks before `seq` lost. If nothing has been captioned yet, the source simply begins here."""
+        if self.until_s:
+            self._add_gap(self.until_s, self.parked[self.epoch, seq].outcome.start_s, "lost", policy)
+        self.next_seq = seq
+
+    def _apply(self, outcome: Outcome, policy: Policy) -> None:
+        """Apply the outcome that is next in order."""
+        self.captured_s = max(self.captured_s, outcome.captured_s)
+        if not outcome.seq and self.until_s and outcome.start_s - self.until_s > _AWAY_S:
+            self._add_gap(self.until_s, outcome.start_s, "away", policy)
+        if outcome.content is Content.GAP:
+            self._add_gap(outcome.start_s, outcome.end_s, outcome.reason, policy)
+        elif outcome.content is Content.SPEECH:
+            self._add_words(outcome, policy)
+        else:
+            self._forget_window(policy)
+            self.lines.settle((), self.origin(policy), quiet_until_s=outcome.end_s - outcome.tail_s)
+        self.next_seq, self.until_s, self.window = outcome.seq + 1, outcome.end_s, outcome.window
+        self.previewed_s = 0.0
+        if outcome.last:
+            self._settle_all(policy)
+            self.lines.flush(self.origin(policy))
+            self.ended = True
+            self.finished = policy.ends
+            if self.finished:
+                self.lines.withdraw(self.origin(policy))
+
+    def _add_words(self, outcome: Outcome, policy: Policy) -> None:
+        """Join a window's words to the earlier ones, and settle those that the next window does not contain."""
+        same_window = bool(outcome.window) and outcome.window == self.window
+        if same_window:
+            outcome = outcome.without_lead()
+        begin_s = outcome.start_s - outcome.lead_s
+        self.model = outcome.model
+        chosen, self.votes = choose_words(
+            outcome.parts, self.votes, self.language, outcome.start_s, self._accepted_words
+        )
+        self.sounds_like = (self.votes.contradiction(outcome.told) or "") if outcome.told else ""
+        words, turns = [word for word, _ in chosen], bool(chosen) and chosen[0][1] != self.language
+        place = {"begin_s": begin_s, "end_s": outcome.start_s}
+        if same_window:  # the same window: there is nothing to join
+            self.tail, kept = in_order([*self.tail, *words], self.settled), len(self.tail)
+        else:
+            joined = join_at_turn(self.tail, words, **place, settled=self.settled) if turns else None
+            self.tail, kept = joined or join(self.tail, words, **place, settled=self.settled)
+        new = len(self.tail) - kept
+        for count, (_, language) in enumerate(chosen[len(chosen) - new :], start=kept):
+            if language != self.language:
+                self._switch_language(language, count, policy)
+        horizon_s = outcome.end_s - outcome.tail_s
+        settled = self.settled
+        while settled < len(self.tail) and self.tail[settled].end_s <= horizon_s:
+            settled += 1
+        # The next word is the first provisional one, or is in audio that has not been decoded yet.
+        quiet_until_s = self.tail[settled].start_s if settled < len(self.tail) else horizon_s
+        self.lines.settle(self.tail[self.settled : settled], self.origin(policy), quiet_until_s=quiet_until_s)
+        anchors = sum(word.end_s <= horizon_s - _ANCHOR_S for word in self.tail[:settled])
+        self.tail, self.settled = self.tail[anchors:], settled - anchors
+
+    def _switch_language(self, language: str | None, kept: int, policy: Policy) -> None:
+        """Switch to another language; the first `kept` words of the tail are in the old one and end their line."""
+        if self.settled < kept:
+            old = self.tail[self.settled : kept]
+            self.lines.settle(old, self.origin(policy), quiet_until_s=old[-1].end_s)
+            self.settled = kept
+        self.lines.flush(self.origin(policy))
+        self.language = language
+
+    def _accepted_words(self, reading: Reading) -> list[Word]:
+        """The words of a reading, unless they are in doubt and only repeat an earlier text.
+
+        Decided here, because here windows are in order, whatever worker decoded them.
+        """
+        if reading.rejected:
+            self.rejected.append(reading.rejected)
+        if not reading.words:
+            return []
+        repeated = reading.doubtful and repeats(reading.words, self.said)
+        self.said = remember(reading.words, self.said)
+        if repeated:
+            self.rejected.append(Reason.REPEATED)
+        return [] if repeated else list(reading.words)
+
+    def _add_gap(self, start_s: float, end_s: float, reason: str, policy: Policy) -> None:
+        self._forget_window(policy)
+        if end_s > start_s:
+            self.lines.add_gap(start_s, end_s, reason, self.origin(policy))
+
+    def _forget_window(self, policy: Policy) -> None:
+        """Settle all words and forget the window: this chunk was not decoded, so the next one is not joined to it."""
+        self._settle_all(policy)
+        self.tail, self.settled, self.window = [], 0, ""
+
+    def _settle_all(self, policy: Policy) -> None:
+        """Settle all words: later chunks do not change them."""
+        if self.settled < len(self.tail):
+            self.lines.settle(self.provisional, self.origin(policy), quiet_until_s=self.tail[-1].end_s)
+        self.settled = len(self.tail)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        of_a_step = ("rejected", "sounds_like")
+        return {
+            **{f.name: getattr(self, f.name) for f in fields(self) if f.name not in of_a_step},
+            "votes": self.votes.as_dict(),
+            "tail": [pack(word) for word in self.tail],
+            "parked": [[parked.since_s, parked.outcome.as_dict()] for parked in self.parked.values()],
+            "lines": self.lines.as_dict(),
+            "said": [[said.text, said.start_s] for said in self.said],
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> SourceState:
+        """The inverse of `as_dict`; fields of other versions are ignored."""
+        parked = [_Parked(Outcome.from_dict(outcome), since_s) for since_s, outcome in values["parked"]]
+        names = {f.name for f in fields(cls)}
+        return cls(
+            **{
+                **{name: value for name, value in values.items() if name in names},
+                "votes": Votes.from_dict(values["votes"]) if "votes" in values else Votes(),
+                "tail": [unpack(word) for word in values["tail"]],
+                "parked": {(p.outcome.epoch, p.outcome.seq): p for p in parked},
+                "lines": Lines.from_dict(values["lines"]),
+                "said": [SpokenText(*said) for said in values.get("said", ())],
+            }
+        )

@@ -1,0 +1,1 @@
+"""Runs any Whisper checkpoint with torch: loads it, decodes batches, and times the words."""

@@ -1,0 +1,51 @@
+"""Resolve the name of a model: a checkpoint's folder, or a name on the Hugging Face hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from transcriber.whisper.edition import files
+from wire.errors import ModelError
+
+_CONFIG = "config.json"
+#: Folders of checkpoints in a training run, the best first.
+_RUN_FOLDERS = ("best", "last")
+
+
+def folder_of(name: str) -> Path | None:
+    """The checkpoint's folder that `name` refers to; None if it is a name on the hub, OWNER/MODEL.
+
+    A name that is not of that form is taken for a folder even if it does not exist, which saves a request to the hub.
+
+    Raises:
+        ModelError: the folder does not exist, has no checkpoint or is not readable; the message suggests a fix.
+    """
+    path = Path(name).expanduser()
+    try:
+        if path.is_dir():
+            if not (path / _CONFIG).is_file():
+                raise ModelError(_missing_checkpoint(name, path))
+            for file in files(path):
+                file.open("rb").close()  # safetensors reports an unreadable file as missing
+            return path
+    except PermissionError as error:
+        raise ModelError(
+            f"{error.filename} is not readable; a container runs as another user: chmod -R a+rX {name}"
+        ) from error
+    owner = Path(name).parts[:1]
+    if name.startswith((".", "/", "~")) or name.count("/") != 1 or Path(*owner).is_dir():
+        raise ModelError(
+            f"there is no folder {path}: set MODEL to a checkpoint's folder, or to a name on the hub such as "
+            "KBLab/kb-whisper-small"
+        )
+    return None
+
+
+def _missing_checkpoint(name: str, path: Path) -> str:
+    for folder in _RUN_FOLDERS:
+        if (path / folder / _CONFIG).is_file():
+            return (
+                f"{name} is a training run: publish it (python -m trainer publish {name} models/{path.name}), or "
+                f"set MODEL={name.rstrip('/')}/{folder}"
+            )
+    return f"{name} contains no checkpoint (no {_CONFIG}): set MODEL to a folder with one, or to a name on the hub"
