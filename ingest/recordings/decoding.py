@@ -10,45 +10,29 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-import httpx
 from rq.timeouts import JobTimeoutException
 
 from ingest.chunker import Chunker, Piece
+from ingest.context import Context
 from ingest.media.coded import PIPE_BYTES
 from ingest.media.ffmpeg import Process, decode_command
+from ingest.options import NO_OPTIONS, Options
 from ingest.recordings.attempt import Attempt, Interrupted, JobEnded, check_not_ended
 from ingest.recordings.ending import Ending, NothingDecoded
 from ingest.recordings.recording import FETCH_STALL_S, Recording, fetch, fetched_path, find, repaired_path, upload_path
-from ingest.settings import Settings
-from ingest.speech.detector import Detector, MakeDetector, SilenceDetector
+from ingest.speech.detector import Detector
 from wire.audio import SAMPLE_BYTES, samples, seconds
-from wire.bus import Redis
 from wire.captions import CaptionLog
 from wire.chunk import Chunk
 from wire.errors import QueueFull, SourceError, UndertextError, UnknownSource
-from wire.messages import Job, Kind, State, Status, Task, source_name
-from wire.metrics import IngestMetrics
+from wire.messages import Job, Kind, State, Status, source_name
 from wire.queue import ChunkQueue
 from wire.sources import Jobs, Statuses
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Context:
-    """The resources that a decoding needs."""
-
-    redis: Redis
-    settings: Settings
-    metrics: IngestMetrics
-    client: httpx.Client
-    make_detector: MakeDetector = SilenceDetector
-    stopping: threading.Event = field(default_factory=threading.Event)
 
 
 class Decoding:
@@ -68,9 +52,7 @@ class Decoding:
         self._captioned_seq = 0
         self._status = Status(self._source)
         self._chunker: Chunker
-        self._language: str | None = None
-        self._task: Task | None = None
-        self._hot_words: tuple[str, ...] = ()
+        self._options = NO_OPTIONS
         self._endless = False
 
     def run(self, *, final: bool = True) -> None:
@@ -152,7 +134,7 @@ class Decoding:
             recording.target, remote=recording.remote, live=False, track=recording.track, timeout_s=FETCH_STALL_S
         )
         self._detector = self._context.make_detector()
-        self._language, self._task, self._hot_words = job.language, job.task, job.hot_words
+        self._options = Options.of(job)
         self._endless = recording.endless
         self._chunker = chunker = Chunker(self._settings.chunk_samples, self._settings.lead_samples)
         limit = samples(self._settings.max_upload_hours * 3600)
@@ -217,9 +199,7 @@ class Decoding:
             origin_s=0.0,
             content=content,
             onset_samples=self._detector.onset_samples,
-            language=self._language,
-            task=self._task,
-            hot_words=self._hot_words,
+            options=self._options,
             captured_s=time.time(),
         )
         while piece.seq - self._captioned_seq >= self._settings.upload_ahead_chunks:

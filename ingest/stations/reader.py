@@ -10,8 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
-import httpx
-
+from ingest.context import Context
 from ingest.errors import LASTING
 from ingest.live.courier import Courier
 from ingest.live.cutter import LiveCutter
@@ -20,11 +19,11 @@ from ingest.media.coded import format_of
 from ingest.media.ffmpeg import Process, decode_command
 from ingest.media.playlist import Address, resolve
 from ingest.media.probe import Probe, probe_url
+from ingest.options import Options
 from ingest.stations.backoff import Backoff
 from ingest.stations.broadcast import Broadcast
 from wire.errors import NotAudio, SourceError
 from wire.messages import State, Station
-from wire.metrics import IngestMetrics
 
 log = logging.getLogger(__name__)
 
@@ -45,26 +44,23 @@ class StationReader:
 
     def __init__(
         self,
+        context: Context,
         station: Station,
         cutter: LiveCutter,
         courier: Courier,
-        client: httpx.Client,
-        metrics: IngestMetrics,
         *,
         hold: Callable[[], Hold],
-        stall_s: float,
-        broadcast: Broadcast | None = None,
-        backoff: Backoff | None = None,
+        broadcast: Broadcast | None,
     ) -> None:
         self.station = station
         self._cutter = cutter
         self._courier = courier
-        self._client = client
-        self._metrics = metrics
+        self._client = context.client
+        self._metrics = context.metrics
         self._hold = hold
         self._broadcast = broadcast
-        self._stall_s = stall_s
-        self._backoff = backoff or Backoff()
+        self._stall_s = context.settings.stall_s
+        self._backoff = Backoff()
         self._stop = threading.Event()
         self._discard = False
         self._tries = 0
@@ -138,7 +134,7 @@ class StationReader:
             format=address.format,
             coded=track.codec if sound else None,
         )
-        self._cutter.open(settle_s=HLS_SETTLE_S if probe.hls else 1.0)
+        self._cutter.open(Options.of(self.station), settle_s=HLS_SETTLE_S if probe.hls else 1.0)
         if sound:
             sound.open(format_of(track.codec))
         try:

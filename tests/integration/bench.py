@@ -8,6 +8,7 @@ import threading
 from prometheus_client import CollectorRegistry
 
 from ingest.chunker import Chunker
+from ingest.options import Options
 from ingest.settings import Settings
 from transcriber.engine import Engine
 from transcriber.worker import Transcriber
@@ -65,7 +66,7 @@ def cut(source: str, pcm: bytes, language: str | None = None) -> list[Chunk]:
     settings = Settings()
     chunker = Chunker(settings.chunk_samples, settings.lead_samples)
     return [
-        piece.chunk(source, epoch=1, origin_s=0.0, language=language)
+        piece.chunk(source, epoch=1, origin_s=0.0, options=Options(language))
         for piece in (*chunker.feed(pcm), chunker.finish())
     ]
 

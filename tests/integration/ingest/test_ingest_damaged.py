@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ingest.context import Context
 from ingest.media.mp3 import find_damage, find_holes, repair
 from ingest.recordings.attempt import Interrupted
-from ingest.recordings.decoding import Context
 from ingest.recordings.recording import find
 from tests.integration.ingest.fixture_types import Chunks, Decode, Make
 from tests.integration.ingest.radio import audio_of
