@@ -10,12 +10,12 @@ from dataclasses import replace
 
 from transcriber import grouping
 from transcriber.chunk_decoder import ChunkDecoder
-from transcriber.context import previous_text
 from transcriber.engine import Engine
 from transcriber.joining import seam
 from transcriber.joining.policy import Policy
 from transcriber.outcome import Outcome
 from transcriber.previews import Previews
+from transcriber.prompt import previous_text
 from transcriber.renewal import Renewal
 from transcriber.triage import triage
 from wire import keys
