@@ -22,12 +22,12 @@ from ingest.media.ffmpeg import Process, decode_command
 from ingest.options import NO_OPTIONS, Options
 from ingest.recordings.attempt import Attempt, Interrupted, JobEnded, check_not_ended
 from ingest.recordings.ending import Ending, NothingDecoded
-from ingest.recordings.recording import FETCH_STALL_S, Recording, fetch, fetched_path, find, repaired_path, upload_path
+from ingest.recordings.recording import FETCH_STALL_S, Locator, Recording
 from ingest.speech.detector import Detector
 from wire.audio import SAMPLE_BYTES, samples, seconds
 from wire.captions import CaptionLog
 from wire.chunk import Chunk
-from wire.errors import QueueFull, SourceError, UndertextError, UnknownSource
+from wire.errors import QueueFull, UndertextError, UnknownSource
 from wire.messages import Job, Kind, State, Status, source_name
 from wire.queue import ChunkQueue
 from wire.sources import Jobs, Statuses
@@ -97,7 +97,7 @@ class Decoding:
             self._context.metrics.jobs.labels(outcome).inc()
             self._context.metrics.running.labels(Kind.JOB).set(0)
             if job is not None and outcome in ("decoded", "cancelled", "failed"):
-                self._remove_files(job)
+                self._locator(job).remove_files()
 
     def give_up(self) -> None:
         """Mark the job as failed because no further attempt follows, unless it was decoded completely."""
@@ -105,7 +105,7 @@ class Decoding:
             job = self._jobs.get(self._id)
             if not job.decoded:
                 self._fail("every process that decoded it was killed; it may need more memory than is available")
-                self._remove_files(job)
+                self._locator(job).remove_files()
 
     def _decode(self, job: Job) -> None:
         self._attempt.check_redis_run()
@@ -113,15 +113,15 @@ class Decoding:
         if done.finished:
             return
         self._first_seq = self._captioned_seq = done.next_seq
-        recording = find(job, self._settings, self._context.client, self._attempt.check)
+        locator = self._locator(job)
+        recording = locator.find()
         self._announce(recording)
         try:
             warning = self._stream(recording, job)
         except NothingDecoded as failure:
             if not recording.remote or recording.probe.hls:
                 raise failure.reason from failure
-            recording = fetch(recording, job, self._settings, self._context.client, self._attempt.check)
-            warning = self._stream(recording, job)
+            warning = self._stream(locator.fetch(recording), job)
         self._finish(warning)
 
     def _stream(self, recording: Recording, job: Job) -> str:
@@ -231,14 +231,8 @@ class Decoding:
         statuses = Statuses(self._context.redis, retention_s=self._settings.retention_s)
         self._attempt.with_retries(lambda: statuses.save(status))
 
-    def _remove_files(self, job: Job) -> None:
-        try:
-            for made in (fetched_path, repaired_path):
-                made(job, self._settings).unlink(missing_ok=True)
-            if job.path:
-                upload_path(job, self._settings).unlink(missing_ok=True)
-        except (OSError, SourceError) as error:
-            log.warning("job %s: its file could not be deleted: %s", self._id, error)
+    def _locator(self, job: Job) -> Locator:
+        return Locator(job, self._context, self._attempt.check)
 
 
 def _with_leading_silence(decoded: Iterator[bytes], start_s: float) -> Iterator[bytes]:
