@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -122,10 +121,10 @@ def captions_response(
     """
     known = formats.FORMATS.get(format)
     if format == "json":
-        text = run_in_thread(partial(formats.document, captions, {**about, "complete": complete}))
+        text = run_in_thread(formats.document, captions, {**about, "complete": complete})
         response = Response(text, mimetype="application/json")
     elif known:
-        text = run_in_thread(partial(known.render, captions, origin_s))
+        text = run_in_thread(known.render, captions, origin_s)
         response = Response(text, content_type=f"{known.media_type}; charset=utf-8")
     else:
         raise UnknownSource(f"there is no format {format!r}; the formats are json, {', '.join(formats.FORMATS)}")
