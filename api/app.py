@@ -15,9 +15,9 @@ from api import (
     hls,
     jobs,
     metrics,
+    microphone_captions,
     openapi,
     page,
-    recordings,
     search,
     stations,
 )
@@ -80,8 +80,10 @@ def create_app(settings: Settings) -> Flask:
         return discard_rejected_body(request, page.harden(answer))
 
     problems.register(app, {transcriptions.PREFIX: shapes.response})
-    voices, searches, service = (microphone, recordings, realtime), (search, feed), (metrics, health, openapi, page)
-    topics = (stations, audio, hls, jobs, corrections, websockets, events, *voices, *searches, transcriptions, *service)
-    for topic in topics:
+    for topic in (
+        *(stations, audio, hls, jobs, corrections, websockets, events),
+        *(microphone, microphone_captions, realtime, search, feed, transcriptions),
+        *(metrics, health, openapi, page),
+    ):
         app.register_blueprint(topic.blueprint)
     return app

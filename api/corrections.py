@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint
 
-from api import recordings
+from api import microphone_captions
 from api.archive.rows import SAME_S
 from api.archive.store import ArchiveError
 from api.context import context
@@ -100,7 +100,7 @@ def of_station(id: str, number: int) -> dict[str, Any]:
 def of_microphone(id: str, number: int) -> dict[str, Any]:
     """Correct a caption of a microphone."""
     ctx, correction = context(), _correction(number)
-    recordings.state(ctx, id)
+    microphone_captions.state(ctx, id)
     return ctx.log.revise(source_name(Kind.MICROPHONE, id), number, correction).as_dict()
 
 

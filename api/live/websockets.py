@@ -11,7 +11,7 @@ from flask import Blueprint, g, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
 
-from api import recordings
+from api import microphone_captions
 from api.context import Context, context
 from api.http import access, sockets
 from api.http.parameters import int_query
@@ -67,7 +67,7 @@ def start_event(ctx: Context, kind: Kind, id: str, after: int | None) -> tuple[i
     if kind is Kind.JOB:
         return after or 0, ctx.jobs.get(id).state in ABORTED
     if kind is Kind.MICROPHONE:
-        return after or 0, recordings.state(ctx, id) in ABORTED
+        return after or 0, microphone_captions.state(ctx, id) in ABORTED
     ctx.stations.get(id)
     # Read before the answer begins: captions committed from then on belong to the viewer.
     return ctx.log.progress(source_name(kind, id)).event if after is None else after, False
