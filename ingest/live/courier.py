@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 #: Pause before a retry if Redis is unavailable or the queue is full, in seconds.
 PAUSE_S = 0.5
 
+#: At the end, chunks are sent for at most this long, in seconds.
+DRAIN_S = 3.0
+
 #: Minimum interval between two published statuses, in seconds.
 STATUS_EVERY_S = 1.0
 
@@ -101,15 +104,15 @@ class Courier:
                 self._status = status
                 self._dirty = True
 
-    def close(self, *, timeout_s: float = 3.0, discard: bool = False) -> None:
-        """Send what is left, for at most `timeout_s`, and stop; with `discard`, send nothing, not even the status."""
+    def close(self, *, discard: bool = False) -> None:
+        """Send what is left, and stop; with `discard`, send nothing, not even the status."""
         if discard:
             self._outbox.clear()
             self._dirty = False
-        self._drain_until_s = 0.0 if discard else time.monotonic() + timeout_s
+        self._drain_until_s = 0.0 if discard else time.monotonic() + DRAIN_S
         self._closing.set()
         if self._thread.is_alive():
-            self._thread.join(timeout=timeout_s + 5)
+            self._thread.join(timeout=DRAIN_S + 5)
 
     def _run(self) -> None:
         while True:

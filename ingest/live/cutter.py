@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from ingest.chunker import Chunker, Piece
-from ingest.live.clock import LiveClock
+from ingest.live.clock import SETTLE_S, LiveClock
 from ingest.live.outbox import Outbox
 from ingest.options import NO_OPTIONS, Options
 from ingest.settings import Settings
@@ -62,7 +62,6 @@ class LiveCutter:
         self._now_s = now_s
         self._connection = 0
         self._before_s = 0.0  # audio of this connection before the epoch began
-        self._settle_s = 1.0
         self._chunker: Chunker | None = None
         self._detector: Detector
         self._clock: LiveClock
@@ -72,7 +71,7 @@ class LiveCutter:
         self.activity = ""
         self.audio_s = 0.0  # received since the connection began
 
-    def open(self, options: Options = NO_OPTIONS, *, settle_s: float = 1.0) -> None:
+    def open(self, options: Options = NO_OPTIONS, *, settle_s: float = SETTLE_S) -> None:
         """Begin a connection: a new epoch with its own clock."""
         self._options = options
         self._settle_s = settle_s

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from ingest.context import Context
 from ingest.errors import LASTING
+from ingest.live.clock import SETTLE_S
 from ingest.live.courier import Courier
 from ingest.live.cutter import LiveCutter
 from ingest.live.lease import Hold
@@ -134,7 +135,7 @@ class StationReader:
             format=address.format,
             coded=track.codec if sound else None,
         )
-        self._cutter.open(Options.of(self.station), settle_s=HLS_SETTLE_S if probe.hls else 1.0)
+        self._cutter.open(Options.of(self.station), settle_s=HLS_SETTLE_S if probe.hls else SETTLE_S)
         if sound:
             sound.open(format_of(track.codec))
         try:
