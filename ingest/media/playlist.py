@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import configparser
 import re
+import socket
 import ssl
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -190,20 +191,12 @@ def _refused(host: str, status: int) -> SourceError:
 def _unreachable(host: str, error: httpx.ConnectError) -> SourceError:
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return Unreachable(f"the certificate of {host} is not valid: {cause.verify_message}")
-        if isinstance(cause, OSError) and cause.errno is not None and cause.errno < 0:  # socket.gaierror
-            return _no_such_host(host)
-        if isinstance(cause, ConnectionRefusedError):
-            return SourceError(f"{host} refused the connection: its server is down, or the port is wrong")
+        match cause:
+            case ssl.SSLCertVerificationError():
+                return Unreachable(f"the certificate of {host} is not valid: {cause.verify_message}")
+            case socket.gaierror():
+                return Unreachable(f"there is no server named {host}: check the address, and this machine's network")
+            case ConnectionRefusedError():
+                return SourceError(f"{host} refused the connection: its server is down, or the port is wrong")
         cause = cause.__cause__ or cause.__context__
-    text = str(error)
-    if "Name or service not known" in text or "name resolution" in text or "No address" in text:
-        return _no_such_host(host)
-    if "refused" in text:
-        return SourceError(f"{host} refused the connection: its server is down, or the port is wrong")
-    return Unreachable(f"{host} cannot be reached: {text}")
-
-
-def _no_such_host(host: str) -> SourceError:
-    return Unreachable(f"there is no server named {host}: check the address, and this machine's network")
+    return Unreachable(f"{host} cannot be reached: {error}")
