@@ -162,14 +162,14 @@ def supervise_decoders(count: int, stop: threading.Event) -> None:
     try:
         while not stop.wait(RESTART_S):
             for n, child in enumerate(children):
-                if child.poll() is not None:
-                    if child.returncode:  # otherwise Redis is unavailable, which the next one logs
-                        log.warning("a decoder exited with code %d; starting another", child.returncode)
-                    children[n] = start_decoder()
+                if child.poll() is None:
+                    continue
+                if child.returncode:  # otherwise Redis is unavailable, which the next one logs
+                    log.warning("a decoder exited with code %d; starting another", child.returncode)
+                children[n] = start_decoder()
     finally:
         for child in children:
-            if child.poll() is None:
-                child.terminate()
+            child.terminate()
         until_s = time.monotonic() + STOP_S
         for child in children:
             try:
