@@ -27,7 +27,8 @@ from api.http.problems import Problem
 from api.http.rejected_bodies import discard_rejected_body
 from api.live import events, websockets
 from api.microphones import websocket as microphone
-from api.openai import realtime, shapes, transcriptions
+from api.openai import shapes, transcriptions
+from api.openai.realtime import websocket as realtime
 from api.settings import Settings
 from api.uploads import UploadRequest
 
