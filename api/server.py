@@ -5,6 +5,7 @@ The worker imports the app, after gevent has patched the standard library; there
 
 from __future__ import annotations
 
+import gc
 import logging
 import resource
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,11 @@ log = logging.getLogger(__name__)
 
 #: Connections for plain requests, in addition to the sockets.
 SPARE_CONNECTIONS = 200
+
+#: Allocated objects between two searches for cyclic garbage. At Python's own 700, a caption for some hundred viewers is
+#: enough for a search, and every tenth search visits the tens of objects of every socket: with 3,000 sockets it took
+#: half a second, every few seconds (`python -m benchmarks.viewers`).
+GC_THRESHOLD = 50_000
 
 #: Time for requests in progress after a signal, in seconds.
 GRACE_S = 3
@@ -86,6 +92,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def _started(self, worker: Any) -> None:
         assert self.app is not None, "gunicorn loads the app first"
+        gc.freeze()  # the imported modules stay
+        gc.set_threshold(GC_THRESHOLD)
         parts = self.app.extensions["undertext"]
         for part in (parts.hub, parts.archivist):
             part.start()

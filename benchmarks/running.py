@@ -41,7 +41,7 @@ def own_system(transcribers: int = 1) -> Iterator[System]:
     Raises:
         NotRunning: a service did not start; the message has the log's last lines.
     """
-    api, demo, redis = _free_ports(3)
+    api, demo, redis = free_ports(3)
     with tempfile.TemporaryDirectory(prefix="undertext-benchmark-") as folder:
         log = Path(folder) / "log"
         (Path(folder) / "stations.yml").touch()
@@ -59,16 +59,7 @@ def own_system(transcribers: int = 1) -> Iterator[System]:
         }
         with log.open("wb") as out:
             process = subprocess.Popen(
-                # The leash stops the system when the benchmark ends, however it ends.
-                [
-                    sys.executable,
-                    "-S",
-                    str(ROOT / "demo" / "leash.py"),
-                    str(os.getpid()),
-                    sys.executable,
-                    "-m",
-                    "demo.up",
-                ],
+                tied([sys.executable, "-m", "demo.up"]),
                 cwd=ROOT,
                 env=environ,
                 stdin=subprocess.DEVNULL,
@@ -108,7 +99,13 @@ def _wait_until_ready(system: System, process: subprocess.Popen[bytes], log: Pat
         time.sleep(0.1)
 
 
-def _free_ports(count: int) -> list[int]:
+def tied(command: list[str]) -> list[str]:
+    """The command on a leash, which terminates it when the benchmark ends, however it ends."""
+    return [sys.executable, "-S", str(ROOT / "demo" / "leash.py"), str(os.getpid()), *command]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on loopback that nothing uses at the moment."""
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:

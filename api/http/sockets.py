@@ -225,9 +225,14 @@ def set_timeout(environ: Mapping[str, Any], timeout_s: float | None) -> None:
 
 
 def discard_messages(ws: Server) -> None:
-    """Discard the messages of a client that has nothing to send."""
-    while ws.receive(timeout=0) is not None:
-        continue
+    """Discard the messages of a client that has nothing to send.
+
+    Raises:
+        ConnectionClosed: the client has disconnected.
+    """
+    ws.input_buffer.clear()
+    if not ws.connected:
+        raise ConnectionClosed(ws.close_reason, ws.close_message)
 
 
 def call_when_closed(ws: Server, on_close: Callable[[], object]) -> None:

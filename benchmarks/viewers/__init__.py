@@ -1,0 +1,1 @@
+"""How many viewers one API process serves, and how late its captions reach them."""
