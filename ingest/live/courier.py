@@ -67,7 +67,7 @@ class Courier:
         self._outbox = outbox
         self._status = status
         self._metrics = metrics
-        self._hold = hold
+        self.hold = hold
         self._on_sent = on_sent
         self._on_queued = on_queued
         self._send_extra = send_extra
@@ -125,14 +125,14 @@ class Courier:
                 self._closing.wait(PAUSE_S)
                 if closing:
                     time.sleep(PAUSE_S)
-            if self._hold() is Hold.HELD:
+            if self.hold() is Hold.HELD:
                 self._send_extra()
             self._save_status()
         if self._drain_until_s:
             self._save_status(now=True)
 
     def _send(self, chunk: Chunk) -> bool:
-        if self._hold() is not Hold.HELD:
+        if self.hold() is not Hold.HELD:
             return False
         began_s = time.perf_counter()
         try:
@@ -165,7 +165,7 @@ class Courier:
         return True
 
     def _save_status(self, *, now: bool = False) -> None:
-        if not self._dirty or self._hold() is not Hold.HELD:
+        if not self._dirty or self.hold() is not Hold.HELD:
             return
         if not now and time.monotonic() - self._saved_s < STATUS_EVERY_S:
             return

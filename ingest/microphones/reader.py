@@ -53,7 +53,6 @@ class MicrophoneReader:
         self._stop = context.stopping
         shed_s = context.metrics.shed_s.labels(Kind.MICROPHONE)
         outbox = Outbox(context.settings.live_max_lag_s, on_shed=shed_s.inc)
-        self._hold = hold
         #: For each frame whose audio is not in chunks yet: the entry before it, and the audio before it in seconds.
         self._fed: deque[tuple[bytes, float]] = deque()
         self._before_s = 0.0  # audio of earlier connections
@@ -165,7 +164,7 @@ class MicrophoneReader:
     def _read(self) -> str | None:
         """Read to the end; return why it ended, or None if it has not and another process should continue."""
         after, last_frame_s = b"", time.monotonic()
-        while not self._stop.is_set() and self._hold() is not Hold.LOST:
+        while not self._stop.is_set() and self._courier.hold() is not Hold.LOST:
             try:
                 if not after:
                     after = self._resume_point()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 
 from ingest.context import Context
 from ingest.errors import LASTING
@@ -36,29 +35,20 @@ RECORDING_S = 12 * 3600.0
 
 
 class StationReader:
-    """The thread that reads one station.
+    """The thread that reads one station; it ends when its lease is lost.
 
     Args:
-        hold: state of our lease on the station; the reader ends when it is lost.
         broadcast: receives the encoded audio for players; None to disable this.
     """
 
     def __init__(
-        self,
-        context: Context,
-        station: Station,
-        cutter: LiveCutter,
-        courier: Courier,
-        *,
-        hold: Callable[[], Hold],
-        broadcast: Broadcast | None,
+        self, context: Context, station: Station, cutter: LiveCutter, courier: Courier, broadcast: Broadcast | None
     ) -> None:
         self.station = station
         self._cutter = cutter
         self._courier = courier
         self._client = context.client
         self._metrics = context.metrics
-        self._hold = hold
         self._broadcast = broadcast
         self._stall_s = context.settings.stall_s
         self._backoff = Backoff()
@@ -92,7 +82,7 @@ class StationReader:
         return not self._thread.is_alive()
 
     def _stopped(self) -> bool:
-        return self._stop.is_set() or self._hold() is Hold.LOST
+        return self._stop.is_set() or self._courier.hold() is Hold.LOST
 
     def _run(self) -> None:
         try:
@@ -109,7 +99,7 @@ class StationReader:
                 if not self._stopped():
                     self._wait(error)
         finally:
-            lost = self._hold() is Hold.LOST
+            lost = self._courier.hold() is Hold.LOST
             if not self._discard and not lost:
                 self._courier.report(
                     state=State.WAITING, detail="its ingest worker stopped; another takes over", worker=""

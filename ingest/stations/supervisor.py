@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from ingest.context import Context
 from ingest.live.courier import Courier, first_status
 from ingest.live.cutter import LiveCutter
-from ingest.live.lease import Hold, Leases
+from ingest.live.lease import Leases
 from ingest.live.outbox import Outbox
 from ingest.options import Options
 from ingest.stations.broadcast import Broadcast
@@ -195,9 +195,6 @@ class Supervisor:
         reader.start()
 
     def _make_reader(self, source: str, station: Station) -> StationReader:
-        def hold() -> Hold:
-            return self._leases.hold(source)
-
         outbox = Outbox(self._settings.live_max_lag_s, on_shed=self._metrics.shed_s.labels(Kind.STATION).inc)
         kept_s = self._settings.audio_kept_s
         status = first_status(source, self._context.worker)
@@ -209,7 +206,7 @@ class Supervisor:
             outbox,
             dataclasses.replace(status, audio_kept_s=kept_s, hls=self._settings.hls),
             self._metrics,
-            hold=hold,
+            hold=lambda: self._leases.hold(source),
             on_queued=Keeper(self._redis, self._metrics, kept_s=kept_s),
             send_extra=broadcast.send if broadcast else lambda: None,
         )
@@ -221,7 +218,7 @@ class Supervisor:
             self._context.make_detector,
             partials_wanted=lambda: source in self._partials_wanted,
         )
-        return StationReader(self._context, station, cutter, courier, hold=hold, broadcast=broadcast)
+        return StationReader(self._context, station, cutter, courier, broadcast)
 
     def _count_processes(self) -> int:
         now_s = time.monotonic()
