@@ -106,8 +106,7 @@ class ChunkDecoder:
         """The accepted part of a hypothesis. Rejected text never reaches a caption."""
         verdict = judge(hypothesis)
         if verdict.reason:
-            place = (chunk.source, chunk.epoch, chunk.seq)
-            log.info("%s %d/%d: %r rejected: %s", *place, hypothesis.text, verdict.reason)
+            log.info("%s: %r rejected: %s", chunk.place, hypothesis.text, verdict.reason)
         return Reading(verdict.accepted.words, hypothesis.language, doubtful(hypothesis), verdict.reason or "")
 
     def _count(self, chunks: Sequence[Chunk], decoded: int, busy_s: float) -> None:

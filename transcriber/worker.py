@@ -238,7 +238,7 @@ class Transcriber:
         if isinstance(error, ModelError):  # the model does not support it; nothing is broken
             self._dead_letter(delivery, str(error))
             return
-        log.error("%s %d/%d failed", *_place(delivery.chunk), exc_info=error)
+        log.error("%s failed", delivery.chunk.place, exc_info=error)
         self._failures += 1
         if self._failures >= _BROKEN_AFTER:
             raise ModelError(f"the engine fails on every chunk; the last error: {error!r}") from error
@@ -250,7 +250,7 @@ class Transcriber:
 
     def _dead_letter(self, delivery: Delivery, reason: str) -> None:
         """Dead-letter a chunk that failed or is damaged, and commit a gap in its place."""
-        log.error("%s %d/%d is dead-lettered: %s", *_place(delivery.chunk), reason)
+        log.error("%s is dead-lettered: %s", delivery.chunk.place, reason)
         self._commit(delivery, Outcome.lost(delivery.chunk, "failed"), "dead", dead=reason)
 
     def _commit(self, delivery: Delivery, outcome: Outcome, label: str, *, dead: str = "") -> None:
@@ -279,7 +279,3 @@ class Transcriber:
         if delivery.chunk.live:
             for captured_s in {c.captured_s for c in captions if c.captured_s}:
                 self._metrics.latency_s.observe(max(0.0, self._clock() - captured_s))
-
-
-def _place(chunk: Chunk) -> tuple[str, int, int]:
-    return chunk.source, chunk.epoch, chunk.seq
