@@ -14,9 +14,9 @@ from flask import Blueprint, Response, request, send_file
 from gevent.lock import BoundedSemaphore
 
 from api.context import context
-from api.formats import stamp
 from api.http import access
 from api.http.parameters import known_fields, seconds_query
+from api.text.formats import stamp
 from api.threadpool import run_in_thread
 from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, samples
 from wire.errors import BadRequest, UnknownSource

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 from flask import Response
 
-from api import formats
 from api.archive.copying import Archivist
 from api.archive.merging import Period
 from api.http.parameters import int_query, next_page
+from api.text import formats
 from api.threadpool import run_in_thread
 from wire.captions import CaptionLog, latest_revisions
 from wire.errors import UnknownSource

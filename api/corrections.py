@@ -11,10 +11,10 @@ from api import microphone_captions
 from api.archive.rows import SAME_S
 from api.archive.store import ArchiveError
 from api.context import context
-from api.corrected_words import corrected
-from api.cues import clean
 from api.http.parameters import json_body, known_fields
 from api.http.problems import Problem
+from api.text.corrected_words import corrected
+from api.text.cues import clean
 from wire.errors import BadRequest, UnknownSource
 from wire.messages import Caption, Content, Kind, source_name
 

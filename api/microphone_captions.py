@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request, url_for
 
-from api import captions, formats
+from api import captions
 from api.context import Context, context
 from api.http.parameters import known_fields
+from api.text import formats
 from wire import keys
 from wire.errors import UnknownSource
 from wire.messages import Kind, State, source_name
