@@ -11,8 +11,8 @@ from wire.messages import Hello, Job, Station, Task
 class Options:
     """What was requested for a source, as in its record."""
 
-    language: str | None = None
-    task: Task | None = None
+    language: str | None = None  # None: to be detected
+    task: Task | None = None  # None: the transcribers' TASK
     hot_words: tuple[str, ...] = ()
 
     @classmethod

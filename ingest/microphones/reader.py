@@ -38,12 +38,7 @@ class MicrophoneReader:
     """
 
     def __init__(
-        self,
-        context: Context,
-        hello: Hello,
-        *,
-        hold: Callable[[], Hold],
-        partials_wanted: Callable[[], bool],
+        self, context: Context, hello: Hello, *, hold: Callable[[], Hold], partials_wanted: Callable[[], bool]
     ) -> None:
         self._hello = hello
         self._connection = 1

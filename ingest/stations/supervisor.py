@@ -58,11 +58,7 @@ class Supervisor:
     """
 
     def __init__(
-        self,
-        context: Context,
-        *,
-        seeds: Sequence[Station] = (),
-        processes: Callable[[], int] | None = None,
+        self, context: Context, *, seeds: Sequence[Station] = (), processes: Callable[[], int] | None = None
     ) -> None:
         self._context = context
         self._redis = redis = context.redis
