@@ -16,7 +16,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from ingest.media.ffmpeg import find_program
-from ingest.media.playlist import make_client
+from ingest.media.web import make_client
 from ingest.microphones.supervisor import MicrophoneSupervisor
 from ingest.presence import register_worker
 from ingest.settings import Settings

@@ -9,7 +9,7 @@ from rq import Retry, get_current_job
 from rq.exceptions import AbandonedJobError
 from rq.job import Job as RqJob
 
-from ingest.media.playlist import make_client
+from ingest.media.web import make_client
 from ingest.recordings.attempt import Interrupted
 from ingest.recordings.decoding import Context, Decoding
 from ingest.settings import Settings

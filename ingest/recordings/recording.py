@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from ingest.media import mp3
+from ingest.media import mp3, web
 from ingest.media.playlist import resolve
 from ingest.media.probe import Probe, Track, probe_file, probe_url
 from ingest.settings import Settings
@@ -114,9 +114,9 @@ def fetch(
     most_bytes = settings.max_fetch_mb * 1e6
     n_bytes = 0
     try:
-        with client.stream("GET", recording.target) as answer, path.open("wb") as file:
+        with web.get(client, recording.target) as answer, path.open("wb") as file:
             answer.raise_for_status()
-            for part in answer.iter_bytes(1 << 20):
+            for part in web.parts(answer, 1 << 20):
                 check()
                 n_bytes += len(part)
                 if n_bytes > most_bytes:

@@ -20,7 +20,7 @@ import pytest
 import redis
 from prometheus_client import CollectorRegistry
 
-from ingest.media.playlist import make_client
+from ingest.media.web import make_client
 from ingest.microphones.supervisor import MicrophoneSupervisor
 from ingest.recordings.decoding import Context, Decoding
 from ingest.settings import Settings

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 from prometheus_client import CollectorRegistry
 
-from ingest.media.playlist import make_client
+from ingest.media.web import make_client
 from ingest.settings import Settings
 from ingest.speech.detector import SilenceDetector
 from ingest.stations.supervisor import Supervisor
