@@ -38,6 +38,9 @@ MAX_JSON_BYTES = 64 * 1024
 #: A client that sends nothing of a request body for this long is considered gone, in seconds.
 BODY_SILENCE_S = 120.0
 
+#: A client that takes nothing of an answer for this long is disconnected, in seconds.
+ANSWER_STALL_S = 120.0
+
 #: `Range` headers that are honoured. RFC 9110 section 14.2 requires other units to be ignored and permits ignoring
 #: several ranges; Werkzeug would reject both.
 _RANGE = re.compile("bytes=[^,]*", re.IGNORECASE)
@@ -64,6 +67,7 @@ def create_app(settings: Settings) -> Flask:
 
     @app.before_request
     def guard() -> Response | None:
+        sockets.cut_when_stalled(request.environ, ANSWER_STALL_S)
         access.check_host(settings, request)
         access.check_origin(settings, request)
         if not _RANGE.fullmatch(request.headers.get("Range", "")):

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from ingest.context import Context
 from ingest.media.ffmpeg import find_program
-from ingest.media.playlist import make_client
+from ingest.media.web import make_client
 from ingest.microphones.supervisor import MicrophoneSupervisor
 from ingest.presence import register_worker
 from ingest.settings import Settings

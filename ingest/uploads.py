@@ -10,7 +10,7 @@ from rq.exceptions import AbandonedJobError
 from rq.job import Job as RqJob
 
 from ingest.context import Context
-from ingest.media.playlist import make_client
+from ingest.media.web import make_client
 from ingest.recordings.attempt import Interrupted
 from ingest.recordings.decoding import Decoding
 from ingest.settings import Settings

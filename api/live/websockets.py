@@ -24,6 +24,9 @@ from wire.messages import Kind, source_name
 blueprint = Blueprint("live", __name__)
 sock = Sock()
 
+#: Longest message from a viewer, which has nothing to send; unfinished ones of thousands of viewers stay in memory.
+VIEWER_MESSAGE_BYTES = 1024
+
 _KINDS = {"live.station": Kind.STATION, "live.job": Kind.JOB, "live.microphone": Kind.MICROPHONE}
 
 
@@ -76,6 +79,7 @@ def start_event(ctx: Context, kind: Kind, id: str, after: int | None) -> tuple[i
 def serve(ctx: Context, ws: Server, kind: Kind, id: str, after: int, *, aborted: bool) -> None:
     """Send a source's status and captions until either side ends it."""
     source = source_name(kind, id)
+    ws.max_message_size = min(ctx.settings.max_message_bytes, VIEWER_MESSAGE_BYTES)
     with ctx.hub.watch(source) as viewer, ctx.sockets.opened(kind.value, ws, lambda: viewer.signal(Signal.CLOSED)):
         try:
             status = partial(ctx.statuses.get, kind, id)

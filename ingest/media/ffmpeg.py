@@ -45,6 +45,10 @@ LOCAL_FORMATS = (
     "vorbis,w64,wav,webm_dash_manifest,wsaud,wv,xwma"
 )
 
+#: Largest picture that is decoded, in pixels: covers and video frames are decoded only to describe them, and a megabyte
+#: of PNG may hold 256 million pixels, for which each reader of the file would need a gigabyte.
+MAX_PIXELS = 8192 * 8192
+
 #: Lines of stderr kept for the status.
 KEPT_LINES = 8
 
@@ -111,7 +115,8 @@ def decode_command(
 
 def input_options(*, remote: bool, live: bool, timeout_s: float, format: str = "") -> dict[str, Any]:
     """Options of ffmpeg and ffprobe for reading a source; see `decode_command`."""
-    options: dict[str, Any] = {"threads": 1}  # enough for one track; many sources share the machine
+    # One thread is enough for one track; many sources share the machine.
+    options: dict[str, Any] = {"threads": 1, "max_pixels": MAX_PIXELS}
     if format:
         options["f"] = format
     if remote:

@@ -145,6 +145,8 @@ class Decoding:
                 self._attempt.check()
                 for piece in chunker.feed(pcm):
                     self._put(piece)
+                if chunker.samples >= limit:  # before more is read: the silence before a late track may last for years
+                    break
             if chunker.samples >= limit:
                 length = f"{self._settings.max_upload_hours:g} hours (MAX_UPLOAD_HOURS)"
                 return f"only the first {length} were captioned"

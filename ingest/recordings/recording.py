@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 
 from ingest.context import Context
-from ingest.media import mp3
+from ingest.media import mp3, web
 from ingest.media.playlist import resolve
 from ingest.media.probe import Probe, probe_file, probe_url
 from wire.errors import NotAudio, SourceError
@@ -108,9 +108,9 @@ class Locator:
         folder.mkdir(parents=True, exist_ok=True)
         n_bytes = 0
         try:
-            with self._client.stream("GET", recording.target) as answer, self._fetched_path.open("wb") as file:
+            with web.get(self._client, recording.target) as answer, self._fetched_path.open("wb") as file:
                 answer.raise_for_status()
-                for part in answer.iter_bytes(1 << 20):
+                for part in web.parts(answer, 1 << 20):
                     self._check()
                     n_bytes += len(part)
                     if n_bytes > most_mb * 1e6:

@@ -21,7 +21,7 @@ import redis
 from prometheus_client import CollectorRegistry
 
 from ingest.context import Context
-from ingest.media.playlist import make_client
+from ingest.media.web import make_client
 from ingest.microphones.supervisor import MicrophoneSupervisor
 from ingest.recordings.decoding import Decoding
 from ingest.settings import Settings

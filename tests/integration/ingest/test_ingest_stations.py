@@ -17,7 +17,7 @@ import soundfile
 from prometheus_client import CollectorRegistry
 
 from ingest.context import Context
-from ingest.media.playlist import make_client
+from ingest.media.web import make_client
 from ingest.settings import Settings
 from ingest.stations.supervisor import Supervisor
 from tests.integration.ingest.fixture_types import Chunks, Wait

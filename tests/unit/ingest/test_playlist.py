@@ -186,3 +186,8 @@ def test_address_for_ffmpeg_is_encoded(client: Callable[[Pages], httpx.Client]) 
 def test_broken_playlist_has_no_entries() -> None:
     assert parse(b"[playlist]\nthis is not\n an ini file =\n[") == []
     assert parse("[playlist]\nfile²=http://a/\nfile2=http://b/\nfile1=http://c/".encode()) == ["http://c/", "http://b/"]
+
+
+def test_playlist_of_spaces_is_parsed_in_linear_time() -> None:
+    spaces = b" " * 1_000_000  # configparser would take hours, in which no other station is read
+    assert parse(b"[playlist]\na" + spaces + b"b\nFile1=http://a/" + spaces + b"\n") == ["http://a/"]
