@@ -49,6 +49,10 @@ LOCAL_FORMATS = (
 #: of PNG may hold 256 million pixels, for which each reader of the file would need a gigabyte.
 MAX_PIXELS = 8192 * 8192
 
+#: Memory that ffmpeg or ffprobe may allocate, in bytes. A source may describe itself without end, as an HLS playlist
+#: that never closes: that took 125 MB a second.
+MAX_MEMORY_BYTES = 1 << 30
+
 #: Lines of stderr kept for the status.
 KEPT_LINES = 8
 
@@ -138,13 +142,17 @@ def input_options(*, remote: bool, live: bool, timeout_s: float, format: str = "
     return options
 
 
-def tied_to_parent(command: list[str]) -> list[str]:
-    """Wrap a command so that the kernel kills it when the thread that started it dies, for whatever reason.
+def confined(command: list[str]) -> list[str]:
+    """Wrap a command so that the kernel limits its memory, and kills it when the thread that started it dies.
 
-    Without setpriv (util-linux), ffmpeg exits a little later, at its next write to the broken pipe.
+    Without prlimit and setpriv (util-linux), an endless playlist fills the memory until the source counts as stalled,
+    and ffmpeg survives its parent until its next write to the broken pipe.
     """
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "KILL", "--", *command] if setpriv else command
+    if prlimit := shutil.which("prlimit"):
+        command = [prlimit, f"--data={MAX_MEMORY_BYTES}", *command]
+    if setpriv := shutil.which("setpriv"):
+        command = [setpriv, "--pdeathsig", "KILL", "--", *command]
+    return command
 
 
 class Process:
@@ -167,7 +175,7 @@ class Process:
         self._lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
         try:
             self._process = subprocess.Popen(
-                tied_to_parent(command),
+                confined(command),
                 stdin=self._coded.write_end if self._coded else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

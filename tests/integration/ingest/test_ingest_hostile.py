@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ingest.context import Context
 from ingest.media.ffmpeg import find_program, input_options
-from ingest.recordings.decoding import Context
 from tests.integration.ingest.fixture_types import Chunks, Decode, Make
 from tests.integration.ingest.radio import audio_of
 from wire.messages import State
