@@ -3,6 +3,7 @@
 corpus.json       its sources and settings, and how many clips were dropped for which reason
 clips.jsonl       one clip per line: the location of its audio, its text, its speaker
 audio/NNNN.pcm    16 kHz mono s16le, many clips per file; read through a memory map
+digests.bin       a digest of each clip's audio (`trainer.corpus.digests`)
 dropped.jsonl     one dropped clip per line, with the reason (`trainer.corpus.drops`)
 recordings.jsonl  size and time of each recording when it was decoded (`trainer.corpus.recordings`)
 prepare.json      the plan, which must be the same to resume (`trainer.corpus.out_folder`)
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -104,12 +106,16 @@ class Clip:
         """
         try:
             values = json.loads(line)
+            for name in _REPEATED & values.keys():
+                values[name] = sys.intern(values[name])
             segments = tuple((float(a), float(b), str(text)) for a, b, text in values.get("segments", ()))
             return cls(**{**values, "segments": segments})
         except (ValueError, TypeError, AttributeError) as error:
             raise CorpusError(f"not a clip: {line[:80]!r} ({error}); prepare the corpus again (--again)") from error
 
 
+#: Fields with few distinct values: millions of clips share one string for each.
+_REPEATED = frozenset(("language", "split", "source", "speaker", "accent", "gender", "age", "written_by"))
 #: Columns by which clips can be grouped and balanced.
 COLUMNS = ("language", "split", "source", "speaker", "accent", "gender", "age")
 #: Separator of several accents of one speaker.
@@ -176,7 +182,7 @@ class Corpus:
 class Writer:
     """Appends clips to a corpus, new or interrupted. Use it as a context manager.
 
-    `finish` completes the corpus; without it, another `Writer` can resume.
+    `finish` completes the corpus; without it, another `Writer` can resume. `resumed` are the clips that were there.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -185,7 +191,8 @@ class Writer:
         self._lines = (folder / CLIPS_NAME).open("a+b")
         self._audio: BinaryIO | None = None
         self._file, self._samples = 0, 0
-        self.written = {clip.id for clip in self._resume()}
+        self.resumed = tuple(self._resume())
+        self.written = {clip.id for clip in self.resumed}
 
     def __enter__(self) -> Self:
         return self
@@ -218,14 +225,16 @@ class Writer:
     def _resume(self) -> Iterator[Clip]:
         """Yield the existing clips and seek to their end; an incomplete line, and audio without a line, are removed."""
         self._lines.seek(0)
-        data = self._lines.read()
-        whole = data.rfind(b"\n") + 1
-        self._lines.truncate(whole)
-        for line in data[:whole].decode().split("\n")[:-1]:  # splitlines() would also split at U+2028
-            clip = Clip.of_line(line)
+        whole = 0
+        for line in self._lines:  # one at a time, and only at \n: splitlines() would also split at U+2028
+            if not line.endswith(b"\n"):
+                break
+            whole += len(line)
+            clip = Clip.of_line(line.decode())
             if (clip.file, clip.first_sample) >= (self._file, 0):
                 self._file, self._samples = clip.file, clip.first_sample + clip.n_samples
             yield clip
+        self._lines.truncate(whole)
 
     def _open(self, file: int) -> None:
         if self._audio:

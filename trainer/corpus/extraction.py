@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import os
 from collections import deque
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.corpus.decode import Decoded, decode
+from trainer.corpus.digests import digest
 from trainer.corpus.drops import Limits, Reason
 from trainer.corpus.sources.candidate import Audio
 from trainer.errors import AudioError, TrainerError
@@ -129,11 +129,6 @@ def _check(part: Part, decoded: Decoded, limits: Limits) -> ExtractedClip:
             detail = f"silent from {start_s:.2f} to {end_s:.2f} s, where there is text"
             return ExtractedClip(part.index, None, reason=Reason.SILENT, detail=detail)
     return ExtractedClip(part.index, audio, digest(audio))
-
-
-def digest(audio: NDArray[np.int16]) -> bytes:
-    """Return a digest of the samples, to find duplicates."""
-    return hashlib.blake2b(audio.astype("<i2").tobytes(), digest_size=16).digest()
 
 
 def _extract_task(task: list[Recording], limits: Limits) -> list[ExtractedClip]:

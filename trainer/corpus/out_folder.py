@@ -10,6 +10,7 @@ from typing import Any
 
 from trainer.atomic import write_atomically
 from trainer.corpus.clips import AUDIO_NAME, CLIPS_NAME, CORPUS_NAME
+from trainer.corpus.digests import DIGESTS_NAME
 from trainer.corpus.drops import DROPPED_NAME
 from trainer.corpus.locks import exclusive_lock
 from trainer.corpus.recordings import RECORDINGS_NAME
@@ -64,7 +65,7 @@ def _read(path: Path) -> Any:
 
 def _remove(folder: Path) -> None:
     """Remove only files written by `prepare`: there may be recordings in the folder."""
-    for name in (CORPUS_NAME, CLIPS_NAME, DROPPED_NAME, RECORDINGS_NAME, PLAN_NAME):
+    for name in (CORPUS_NAME, CLIPS_NAME, DIGESTS_NAME, DROPPED_NAME, RECORDINGS_NAME, PLAN_NAME):
         (folder / name).unlink(missing_ok=True)
     for path in (folder / AUDIO_NAME).glob("[0-9][0-9][0-9][0-9]*.pcm"):
         path.unlink()

@@ -6,7 +6,6 @@ done, and the order of work is deterministic, so the resulting corpus is the sam
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -15,25 +14,29 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from tqdm import tqdm
 
 from trainer.corpus import corrections
+from trainer.corpus.about import about
 from trainer.corpus.cleaning import clean, has_words, spoken_length
-from trainer.corpus.clips import CLIPS_NAME, SPLITS, Clip, Corpus, Writer, total_s
+from trainer.corpus.clips import CLIPS_NAME, Corpus, Writer
+from trainer.corpus.digests import Digests
 from trainer.corpus.drops import Dropped, Limits, Reason
 from trainer.corpus.extraction import ExtractedClip, Part, Recording, extract_all
 from trainer.corpus.out_folder import check_folder, prepared_folder
 from trainer.corpus.recordings import Recordings
-from trainer.corpus.resuming import clip_fields, existing_clips, outdated_notes
+from trainer.corpus.resuming import clip_fields, outdated_notes
 from trainer.corpus.scripts import Scripts
 from trainer.corpus.source_notes import source_notes
 from trainer.corpus.sources.candidate import Candidate, Source
 from trainer.corpus.sources.languages import check
-from trainer.corpus.sources.read import read, with_names
+from trainer.corpus.sources.read import expected_clips, read, with_names
 from trainer.corpus.splits import Assignment, Mode, Shares, assign
 from trainer.errors import SourceError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -118,20 +121,21 @@ def prepare(plan: Plan, again: bool = False) -> Prepared:
         Dropped(plan.out) as dropped,
         Recordings(plan.out) as recordings,
         Writer(plan.out) as writer,
+        Digests(plan.out, writer.resumed, plan.progress) as digests,
     ):
-        clips, digests = existing_clips(plan.out)
         wanted = _filter(candidates, assignment, plan, dropped, writer.written)
         reasons, splits = dropped.reasons, assignment.splits
-        notes = (*outdated_notes(plan.out, recordings, clips, reasons, candidates, splits, wanted), *notes)
+        resumed = _progress(writer.resumed, "compare with sources", plan)
+        notes = (*outdated_notes(plan.out, recordings, resumed, reasons, candidates, splits, wanted), *notes)
         done = writer.written | dropped.reasons.keys()
         todo = [i for i in wanted if candidates[i].id not in done]
         started_s = time.monotonic()
         to_decode = _recordings(candidates, todo, recordings, frozenset(writer.written))
-        extracted = _bar(extract_all(to_decode, plan.limits, plan.processes), len(todo), plan)
+        extracted = _progress(extract_all(to_decode, plan.limits, plan.processes), "decode", plan, len(todo))
         decoded_s = _write(extracted, candidates, assignment, digests, writer, dropped)
         elapsed_s = time.monotonic() - started_s if todo else 0.0
         assigned = replace(assignment, notes=notes)
-        corpus = writer.finish(_about(plan, assigned, dropped.counts, digests, captions))
+        corpus = writer.finish(_about(plan, assigned, dropped.counts, digests, captions, len(writer.written)))
     return Prepared(corpus, dropped.counts, assignment, decoded_s, elapsed_s)
 
 
@@ -139,25 +143,21 @@ def _write(
     extracted: Iterable[ExtractedClip],
     candidates: Sequence[Candidate],
     assignment: Assignment,
-    digests: dict[bytes, str],
+    digests: Digests,
     writer: Writer,
     dropped: Dropped,
 ) -> float:
-    """Write the extracted clips, or record why they are dropped; return the duration of those written, in seconds.
-
-    Args:
-        digests: ids of written clips by the digests of their audio; extended by those written here.
-    """
+    """Write the extracted clips, or record why they are dropped; return the duration of those written, in seconds."""
     written_s = 0.0
     for result in extracted:
         clip = candidates[result.index]
         if result.audio is None:
             assert result.reason is not None
             dropped.add(clip.id, result.reason, result.detail)
-        elif twin := digests.get(result.digest):
+        elif twin := digests.ids.get(result.digest):
             dropped.add(clip.id, Reason.DUPLICATE, twin)
         else:
-            digests[result.digest] = clip.id
+            digests.add(result.digest, clip.id)
             split = assignment.splits[result.index]
             assert split is not None
             written_s += writer.add(result.audio, **clip_fields(clip, split)).duration_s
@@ -169,7 +169,7 @@ def _read(source: Source, plan: Plan) -> Iterator[Candidate]:
     tidy = clean if plan.text == "clean" else str.strip
     offered = 0
     clips = read(replace(source, language=source.language or plan.language), plan.limits.max_s)
-    for clip in tqdm(clips, unit="clip", desc=f"read {source.name}", disable=not plan.progress, dynamic_ncols=True):
+    for clip in _progress(clips, f"read {source.name}", plan, expected_clips(source)):
         offered += 1
         segments = tuple((start, end, tidy(text)) for start, end, text in clip.segments)
         yield replace(clip, text=tidy(clip.text), previous=tidy(clip.previous), segments=segments)
@@ -199,7 +199,7 @@ def _filter(
     seen: set[str] = set()
     readings: Counter[tuple[str, str]] = Counter()
     wanted: list[int] = []
-    for index, clip in enumerate(candidates):
+    for index, clip in enumerate(_progress(candidates, "check texts", plan)):
         id, reason = clip.id, clip.refused or _of_text(clip, scripts)
         if clip.id in seen:  # give it another id: this one belongs to the first clip, which is used
             id, reason = f"{clip.id} (row {index + 1})", Reason.LISTED_TWICE
@@ -242,54 +242,19 @@ def _part(index: int, clip: Candidate) -> Part:
     return Part(index, clip.start_s, clip.end_s, clip.declared_s, letters, text_spans_s)
 
 
-def _bar(clips: Iterable[ExtractedClip], total: int, plan: Plan) -> Iterable[ExtractedClip]:
-    return tqdm(clips, total=total, unit="clip", desc="decode", disable=not plan.progress, dynamic_ncols=True)
-
-
 def _about(
     plan: Plan,
     assignment: Assignment,
     dropped: Counter[Reason],
-    digests: Iterable[bytes],
+    digests: Digests,
     captions: Mapping[str, Counter[str]],
+    clips: int,
 ) -> dict[str, Any]:
-    """Return the contents of corpus.json; the fingerprint depends on all texts, columns and samples."""
-    lines = (plan.out / CLIPS_NAME).read_bytes()
-    clips = [Clip.of_line(line) for line in lines.decode().split("\n")[:-1]]
-    sources = [
-        {
-            **asdict(source),
-            "lists": list(source.lists),
-            **_size([c for c in clips if c.source == source.name or c.source.startswith(f"{source.name}/")]),
-            **({"captions": corrections.document(captions[source.name])} if source.name in captions else {}),
-        }
-        for source in plan.sources
-    ]
-    return {
-        "plan": plan.document(),
-        "fingerprint": hashlib.blake2b(lines + b"".join(digests), digest_size=16).hexdigest(),
-        "sources": sources,
-        "languages": dict(Counter(clip.language for clip in clips).most_common()),
-        "splits": {split: _size([clip for clip in clips if clip.split == split]) for split in SPLITS},
-        "splits_made": list(assignment.made),
-        "voices_crossing": assignment.crossing,
-        "clips_moved": assignment.moved,
-        "notes": [*assignment.notes, *_missing_splits(clips, assignment), *_unknown_speakers(clips, plan)],
-        "dropped": {reason.value: dropped[reason] for reason in Reason if dropped[reason]},
-    }
+    with (plan.out / CLIPS_NAME).open("rb") as file:
+        lines = _progress(file, "summarize", plan, clips)
+        return about(lines, plan.document(), plan.sources, assignment, dropped, digests.ids, captions)
 
 
-def _missing_splits(clips: Sequence[Clip], assignment: Assignment) -> Iterator[str]:
-    for split in SPLITS:
-        if clips and split in assignment.splits and not any(clip.split == split for clip in clips):
-            yield f"There is no {split}: all of its clips were dropped."
-
-
-def _unknown_speakers(clips: Sequence[Clip], plan: Plan) -> Iterator[str]:
-    unknown = sum(bool(clip.text) and not clip.speaker for clip in clips)
-    if unknown and plan.splits != "clip":
-        yield f"{unknown:,} clips have no known speaker: each of their recordings counts as a speaker of its own."
-
-
-def _size(clips: Sequence[Clip]) -> dict[str, int | float]:
-    return {"clips": len(clips), "hours": round(total_s(clips) / 3600, 4)}
+def _progress(items: Iterable[T], what: str, plan: Plan, total: int | None = None) -> Iterable[T]:
+    """Show the progress through clips, with the time left if their number is known."""
+    return tqdm(items, what, total, unit="clip", disable=not plan.progress, dynamic_ncols=True)

@@ -8,17 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from trainer.corpus import corrections
-from trainer.corpus.clips import Clip, Corpus, Split, audio_path
+from trainer.corpus.clips import Clip, Split, audio_path
 from trainer.corpus.drops import OF_AUDIO, Reason
-from trainer.corpus.extraction import digest
 from trainer.corpus.recordings import Recordings, stamp_of
 from trainer.corpus.sources.candidate import Audio, Candidate, FileAudio
-
-
-def existing_clips(folder: Path) -> tuple[tuple[Clip, ...], dict[bytes, str]]:
-    """Return the clips in the folder, and their ids by the digests of their audio."""
-    corpus = Corpus(folder, finished=False)
-    return corpus.clips, {digest(corpus.samples(clip)): clip.id for clip in corpus.clips}
 
 
 def clip_fields(clip: Candidate, split: Split | None) -> dict[str, Any]:

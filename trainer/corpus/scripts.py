@@ -36,11 +36,16 @@ class Scripts:
         for language, text in texts:
             chars.setdefault(language, Counter()).update(text)
         self._usual = {language: _usual(counted) for language, counted in chars.items()}
+        self._usual_chars = {
+            language: frozenset(char for char in counted if (name := script(char)) in self._usual[language] or not name)
+            for language, counted in chars.items()
+        }
 
     def strange(self, language: str, text: str) -> bool:
         """Whether most letters of a text are in scripts that are rare in its language."""
         usual = self._usual.get(language)
-        if not usual:
+        # Nearly every text has only usual characters: that is known without a look at each of them.
+        if not usual or self._usual_chars[language].issuperset(text):
             return False
         letters = [name for char in text if (name := script(char))]
         return 2 * sum(name not in usual for name in letters) > len(letters)

@@ -24,6 +24,7 @@ def note(source: str, texts: Iterable[str]) -> str:
 def _style(text: str) -> str:
     if text.upper() == text != text.lower():
         return "all in capitals"
-    plain = text.lower() == text != text.upper()
+    if text.lower() != text or text == text.upper():
+        return ""
     marked = any(unicodedata.category(character)[0] == "P" and character not in "'-" for character in text)
-    return "without capitals and punctuation" if plain and not marked else ""
+    return "" if marked else "without capitals and punctuation"

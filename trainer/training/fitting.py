@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+
+from tqdm import tqdm
 
 from trainer.corpus.clips import Clip
 from trainer.errors import PlanError
 from trainer.models.tokenizer import Speller, listed
+from trainer.training.team import is_first
 
 #: The beginning of the reason for clips that are too long.
 _TOO_LONG = "longer than the context"
 
 
 def fitting(
-    clips: Iterable[Clip], speller: Speller, context_s: float, most_tokens: int, language: str = ""
+    clips: Collection[Clip], speller: Speller, context_s: float, most_tokens: int, language: str = ""
 ) -> tuple[list[Clip], Counter[str]]:
     """The clips that fit the context, in audio and in tokens, and how many do not, by reason.
 
@@ -24,7 +27,8 @@ def fitting(
     """
     kept: list[Clip] = []
     dropped: Counter[str] = Counter()
-    for clip in clips:
+    # Shown only if it takes a while, as with a million clips.
+    for clip in tqdm(clips, "check clips", unit="clip", leave=False, delay=2.0, disable=not is_first()):
         # With timestamps, there is no <|notimestamps|>.
         tokens = _prefix(speller, language or clip.language) + tokens_of(clip, speller, language) - 1
         if clip.duration_s > context_s:

@@ -137,8 +137,8 @@ class Balanced(_Ordered):
     ) -> None:
         super().__init__(len(clips))
         self._seed = seed
-        self.strata = _strata(clips, columns, temperature, weights or {})
         groups, speakers = grouped(clips, columns), [clip.speaker for clip in clips]
+        self.strata = _strata(clips, groups, temperature, weights or {})
         self.note = "" if "speaker" in columns else single_voices(groups, speakers, self.shares())
         if columns and all(UNKNOWN in group for group in groups):
             self.note = f"{' and '.join(columns)} is unknown for all clips, so they are not balanced"
@@ -212,10 +212,10 @@ def apportion(shares: Sequence[float], draws: int) -> list[int]:
 
 
 def _strata(
-    clips: Sequence[Clip], columns: Sequence[str], temperature: float, weights: Mapping[str, float]
+    clips: Sequence[Clip], groups: Sequence[tuple[str, ...]], temperature: float, weights: Mapping[str, float]
 ) -> tuple[Stratum, ...]:
     members: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(list)
-    for index, (key, clip) in enumerate(zip(grouped(clips, columns), clips, strict=True)):
+    for index, (key, clip) in enumerate(zip(groups, clips, strict=True)):
         members[key, clip.source].append(index)
     keys = sorted(members)
     masses = [weight_of(source, weights) * len(members[key, source]) for key, source in keys]

@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from trainer.corpus.clips import SPLITS
 from trainer.corpus.sources.candidate import USUAL_LISTS, Candidate, FileAudio, Source
 from trainer.corpus.sources.columns import NAMES, candidate, split_named
-from trainer.corpus.sources.tables import rows
+from trainer.corpus.sources.tables import count_rows, rows
 from trainer.errors import SourceError
 
 CLIPS = "clips"
@@ -64,7 +65,7 @@ def read(folder: Path, source: Source) -> Iterator[Candidate]:
     if not lists or (missing and source.lists != USUAL_LISTS):
         raise SourceError(f"no {' and no '.join(missing)} in {folder}; it has {', '.join(there)}")
     durations_ms = _durations_ms(folder / _DURATIONS)
-    elsewhere: set[str] = set()
+    recordings, elsewhere = folder / CLIPS, set[str]()
     locale = ""
     for name in lists:
         here = []
@@ -80,9 +81,17 @@ def read(folder: Path, source: Source) -> Iterator[Candidate]:
             row["locale"] = locale = row.get("locale") or locale
             if file in durations_ms:
                 row["duration_s"] = durations_ms[file] / 1000
-            audio = FileAudio(folder / CLIPS / file)
+            audio = FileAudio(recordings / file)
             yield candidate(row, f"{source.name}/{Path(file).stem}", audio, source, split_named(name))
         elsewhere.update(here)
+
+
+def expected_clips(folder: Path, source: Source) -> int:
+    """Return about how many clips a release of read sentences has in these lists, for a progress bar."""
+    rows_of = {name: count_rows(path) for name in source.lists if (path := folder / f"{name}.tsv").exists()}
+    validated = rows_of.pop("validated", 0)
+    in_splits = sum(rows_of.pop(split, 0) for split in SPLITS)
+    return max(validated, in_splits) + sum(rows_of.values())  # `validated` repeats what the splits have
 
 
 def _refuse_without_columns(row: Mapping[str, str], path: Path) -> None:

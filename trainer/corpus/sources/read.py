@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from trainer.corpus.sources import common_voice, folder, hub, manifest
 from trainer.corpus.sources.candidate import Candidate, Source
+from trainer.corpus.sources.tables import count_rows
 from trainer.errors import SourceError
 
 _TABLES = (".csv", ".tsv", ".jsonl", ".json")
+_ROWS_IN_LINES = (".csv", ".tsv", ".jsonl")
 _ARCHIVES = (".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip")
 
 
@@ -48,6 +51,17 @@ def read(source: Source, max_s: float) -> Iterator[Candidate]:
         yield from hub.read(source)
     else:
         yield from _folder(path, source, max_s)
+
+
+def expected_clips(source: Source) -> int | None:
+    """Return about how many clips a source has, for a progress bar; None if only reading it would tell."""
+    path = Path(source.path).expanduser()
+    with suppress(OSError):  # which reading reports
+        if path.is_file() and path.suffix.lower() in _ROWS_IN_LINES:
+            return count_rows(path)
+        if common_voice.is_scripted(path):
+            return common_voice.expected_clips(path, source)
+    return None
 
 
 def _is_folder(path: Path) -> bool:

@@ -33,6 +33,13 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
         raise SourceError(f"{path} cannot be read: {error}") from error
 
 
+def count_rows(path: Path) -> int:
+    """Return the number of a table's lines below its header, which is about that of its rows, without parsing them."""
+    with path.open("rb") as file:
+        blocks = iter(lambda: file.read(1 << 20), b"")
+        return max(0, sum(block.count(b"\n") for block in blocks) - 1)
+
+
 def _tsv(path: Path) -> Iterator[dict[str, Any]]:
     # Common Voice does not quote sentences, which may contain quotation marks: as CSV quotes, they would swallow lines.
     with path.open(encoding="utf-8-sig", newline="") as file:

@@ -96,3 +96,12 @@ def test_missing_empty_and_truncated_audio_is_reported(tmp_path: Path) -> None:
 def test_an_unknown_column_error_lists_the_columns() -> None:
     with pytest.raises(KeyError, match="accent"):
         Clip("id", 0, 0, 1, "x", "sv", "train").column("shoe size")
+
+
+def test_clips_share_repeated_values(tmp_path: Path) -> None:
+    with Writer(tmp_path) as writer:
+        for id in "ab":
+            writer.add(ramp(7), id=id, **{**ABOUT, "speaker": "f" * 128})
+    first, second = Corpus(_finished(tmp_path)).clips
+    for name in ("language", "split", "source", "speaker", "accent"):
+        assert getattr(first, name) is getattr(second, name), name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from trainer.corpus import scripts as scripts_module
 from trainer.corpus.scripts import Scripts, script
 
 RUSSIAN, SWEDISH, JAPANESE = "Съешь ещё этих мягких булок ", "Flygande bäckasiner söka hwila ", "今日は良いデータです"
@@ -36,3 +37,9 @@ def test_a_language_may_have_two_scripts() -> None:
 def test_too_little_text_has_no_foreign_scripts() -> None:
     assert not Scripts([("sv", SWEDISH)]).strange("sv", RUSSIAN)
     assert not Scripts([]).strange("sv", RUSSIAN)
+
+
+def test_a_usual_text_is_not_searched_letter_by_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = Scripts([("sv", SWEDISH)] * 60 + [("sv", "123 ... “å”")])
+    monkeypatch.setattr(scripts_module, "script", lambda char: pytest.fail(f"looked at {char}"))
+    assert not texts.strange("sv", SWEDISH + "123 “")

@@ -17,7 +17,7 @@ from trainer.corpus.prepare import prepare
 from trainer.corpus.sources.candidate import Source
 from trainer.corpus.sources.columns import split_named
 from trainer.corpus.sources.languages import language_code, unknown
-from trainer.corpus.sources.read import with_names
+from trainer.corpus.sources.read import expected_clips, read, with_names
 from trainer.errors import SourceError
 
 # --- Common Voice -------------------------------------------------------------------------------
@@ -424,3 +424,19 @@ def test_languages_are_mapped_to_whispers_codes(name: str, code: str) -> None:
 )
 def test_names_of_splits_are_recognised(name: str, split: str | None) -> None:
     assert split_named(name) == split
+
+
+def test_the_number_of_clips_is_known_before_they_are_read(tmp_path: Path) -> None:
+    folder = release(tmp_path / "cv", clips=4)
+    lists = {path.stem: path.read_text(encoding="utf-8").split("\n", 1) for path in folder.glob("*.tsv")}
+    head = next(iter(lists.values()))[0]
+    extra = lists["train"][1].split("\n")[0].replace(".mp3", "-more.mp3")
+    everything = "".join(lists[name][1] for name in ("train", "dev", "test")) + f"{extra}\n"
+    (folder / "validated.tsv").write_text(f"{head}\n{everything}", encoding="utf-8")
+    source = Source(str(folder), name="cv")
+    assert expected_clips(source) == len(list(read(source, 30.0))) == everything.count("\n")
+    only = Source(str(folder), name="cv", lists=("dev", "train"))
+    assert expected_clips(only) == len(list(read(only, 30.0)))
+    assert expected_clips(Source(str(folder / "validated.tsv"))) == everything.count("\n")
+    assert expected_clips(Source(str(tmp_path))) is None
+    assert expected_clips(Source("owner/data-set")) is None

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import unicodedata
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 from tests.unit.trainer.html_pages import tags_of
-from trainer.corpus.clips import Corpus, Writer
+from trainer.corpus.clips import Clip, Corpus, Writer
 from trainer.corpus.drops import Reason
+from trainer.reports import corpus as corpus_report
 from trainer.reports.corpus import hours_by, notes, show, write_report
 
 NASTY = "<script>alert(1)</script> & $x^2$"
@@ -81,3 +85,17 @@ def test_the_terminal_shows_a_summary(tmp_path: Path) -> None:
     text = console.export_text()
     for word in ("train", "skånska", "de", "silent audio", "1,234"):
         assert word in text
+
+
+def test_the_kind_of_a_character_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up: Counter[str] = Counter()
+
+    def category(char: str) -> str:
+        looked_up[char] += 1
+        return unicodedata.category(char)
+
+    monkeypatch.setattr(corpus_report, "_BETWEEN_WORDS", corpus_report._BetweenWords())
+    monkeypatch.setattr(corpus_report, "unicodedata", SimpleNamespace(category=category))
+    clips = [Clip(str(n), 0, 0, 16_000, "Är det så? Ja, så är det.", "sv", "train") for n in range(3)]
+    assert corpus_report._frequent(clips).startswith("21 words, 4 distinct: är 6, det 6, så 6")
+    assert set(looked_up.values()) == {1}

@@ -15,10 +15,11 @@ import pytest
 from trainer.augmentation.non_speech import NonSpeechSounds
 from trainer.corpus.clips import UNKNOWN, Clip
 from trainer.reports.balance import Group, balance_plot, top_groups
+from trainer.training import seen
 from trainer.training.clip_source import ClipSource
 from trainer.training.joining import Joiner
-from trainer.training.sampling import Balanced, Epochs, Sampler
-from trainer.training.seen import seen_groups, write_seen
+from trainer.training.sampling import Balanced, Epochs, Sampler, grouped
+from trainer.training.seen import Counted, write_seen
 
 CLIPS = [
     Clip(str(n), 0, 0, 16_000 * (n % 3 + 1), "x", "sv", "train", accent=accent, speaker=str(n % 4))
@@ -68,7 +69,7 @@ def test_joined_clips_are_counted(tmp_path: Path) -> None:
 
 def test_a_group_has_its_requested_share() -> None:
     sampler = SAMPLERS[2]
-    rows = {row.value: row for row in seen_groups(CLIPS, sampler, "accent", sampler.order(0))}
+    rows = {row.value: row for row in Counted(CLIPS, sampler, "accent").groups(sampler.order(0))}
     assert list(rows) == ["skånska", UNKNOWN, "gotländska"]
     rare = rows["gotländska"]
     assert (rare.clips, rare.draws, rare.distinct) == (2, 4, 2)
@@ -76,6 +77,19 @@ def test_a_group_has_its_requested_share() -> None:
     assert rare.drawn_percent == pytest.approx(100 / 3, abs=0.01)
     assert rare.hours == pytest.approx((1 + 2) / 3600, abs=1e-4)
     assert sum(row.expected_percent for row in rows.values()) == pytest.approx(100, abs=0.01)
+
+
+def test_columns_are_counted_once_for_all_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[str] = []
+
+    def counting(clips: list[Clip], columns: tuple[str, ...]) -> list[tuple[str, ...]]:
+        counted.extend(columns)
+        return grouped(clips, columns)
+
+    monkeypatch.setattr(seen, "grouped", counting)
+    write_seen(tmp_path / "seen.json", source(SAMPLERS[0]), 5 * len(CLIPS), columns=("accent", "speaker"))
+    assert len(json.loads((tmp_path / "seen.json").read_text(encoding="utf-8"))["epochs"]) == 5
+    assert counted == ["accent", "speaker"]
 
 
 def test_an_oversampled_single_speaker_is_noted(tmp_path: Path) -> None:
@@ -86,7 +100,7 @@ def test_an_oversampled_single_speaker_is_noted(tmp_path: Path) -> None:
 
 
 def test_without_draws_nothing_is_seen() -> None:
-    rows = seen_groups(CLIPS, SAMPLERS[0], "accent", np.array([], np.int64))
+    rows = Counted(CLIPS, SAMPLERS[0], "accent").groups(np.array([], np.int64))
     assert {(row.draws, row.drawn_percent) for row in rows} == {(0, 0.0)}
 
 
@@ -96,13 +110,13 @@ def test_the_plot_has_every_group(tmp_path: Path) -> None:
     epoch = json.loads((tmp_path / "seen.json").read_text(encoding="utf-8"))["epochs"][0]
     svg = balance_plot([Group(**row) for row in epoch["groups"]["accent"]], "accent", "accent, epoch 1")
     xml.etree.ElementTree.fromstring(svg)
-    assert svg == balance_plot(seen_groups(CLIPS, sampler, "accent", sampler.order(0)), "accent", "accent, epoch 1")
+    assert svg == balance_plot(Counted(CLIPS, sampler, "accent").groups(sampler.order(0)), "accent", "accent, epoch 1")
     for word in ("skånska", "gotländska", UNKNOWN, "requested", "drawn"):
         assert word in svg
 
 
 def test_rare_values_are_grouped() -> None:
-    rows = seen_groups(CLIPS, SAMPLERS[0], "accent", np.arange(12))
+    rows = Counted(CLIPS, SAMPLERS[0], "accent").groups(np.arange(12))
     first, others = top_groups(rows, 1)
     assert (first, others.value) == (rows[0], "2 others")
     assert (others.clips, others.draws, others.distinct) == (6, 6, 6)
