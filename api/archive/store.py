@@ -13,7 +13,7 @@ from typing import Any
 
 from api.archive.merging import CaptionsById, Period
 from api.archive.query import marks
-from api.archive.rows import captions_in, neighbours
+from api.archive.rows import MAX_ROW, captions_in, neighbours
 from api.archive.schema import prepare
 from api.archive.writing import write, write_revision
 from wire.messages import Caption, Kind
@@ -158,15 +158,15 @@ class Archive:
         Raises:
             ArchiveError: the search took too long.
         """
-        sql, values = _select(wanted)
         until_s = time.monotonic() + SEARCH_TIMEOUT_S
         with closing(self._connect()) as db:
+            sql, values = _select(wanted, *_rows(db, wanted))
             db.set_progress_handler(lambda: time.monotonic() > until_s, 10_000)
             try:
                 return [_match(db, row) for row in db.execute(sql, values).fetchall()]
             except sqlite3.OperationalError as error:
                 raise ArchiveError(
-                    f"no result within {SEARCH_TIMEOUT_S:g} s ({error}): name a source, a language or a time"
+                    f"no result within {SEARCH_TIMEOUT_S:g} s ({error}): give longer words, a source or a period"
                 ) from error
 
     def captions(self, source: str, period: Period) -> CaptionsById:
@@ -198,11 +198,23 @@ class Archive:
         return db
 
 
-def _select(wanted: Search) -> tuple[str, list[Any]]:
+def _rows(db: sqlite3.Connection, wanted: Search) -> tuple[int, int]:
+    """The lowest and the highest row that can match: those of the period, before those already shown."""
+    first, last = 0, MAX_ROW
+    if wanted.from_s > 0 or wanted.to_s < math.inf:
+        sql = "SELECT min(first), max(last) FROM hours WHERE hour > ? AND hour < ?"
+        first, last = db.execute(sql, (wanted.from_s / 3600 - 1, wanted.to_s / 3600)).fetchone()
+    if first is None:
+        return 1, 0
+    return first, last if wanted.before is None else min(last, wanted.before - 1)
+
+
+def _select(wanted: Search, first: int, last: int) -> tuple[str, list[Any]]:
     where = "".join(f' AND place : "{place}"' for place in (wanted.source, wanted.language) if place)
     conditions: dict[str, Any] = {
         "words MATCH ?": f"said : ({wanted.expression}){where}",
-        "words.rowid < ?": wanted.before,
+        "words.rowid >= ?": first,
+        "words.rowid <= ?": last,
         "said_s >= ?": wanted.from_s,
         "said_s < ?": wanted.to_s,
         "language = ?": wanted.language,  # in the index, a station named "sv" looks like the language

@@ -225,10 +225,10 @@ def test_file_of_an_earlier_version_is_migrated(tmp_path: Path) -> None:
 
 
 def test_slow_search_times_out(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep(archive, *(caption(id, "storm") for id in range(1, 3000)))
+    keep(archive, *(caption(id, "storm", "jobs/a") for id in range(1, 3000)))
     monkeypatch.setattr(store, "SEARCH_TIMEOUT_S", -1.0)
-    with pytest.raises(ArchiveError, match="name a source"):
-        found(archive, "storm", to_s=1.0)
+    with pytest.raises(ArchiveError, match="longer words"):
+        found(archive, "storm", uploads=False)
 
 
 def test_file_that_is_not_a_database_is_named_in_the_error(tmp_path: Path) -> None:
