@@ -102,7 +102,7 @@ class Archivist:
         return run_in_thread(partial(self._archive.revise, source, id, start_s, change))
 
     def delete(self, source: str) -> None:
-        """Delete the captions of a source."""
+        """Delete the captions of a source. Of many, the thread deletes most, in the next minutes; none are shown."""
         if self._archive is not None:
             run_in_thread(partial(self._archive.delete, source))
 
@@ -112,7 +112,7 @@ class Archivist:
             self._revised.add(source)
 
     def copy_new(self) -> None:
-        """Copy new captions, and delete those of uploads that no longer exist.
+        """Copy new captions; delete some of those that have expired, or whose source was deleted or no longer exists.
 
         A station that is no longer registered, although it was not removed, was in a stations.yml that has changed: its
         captions stay until they expire.
@@ -128,14 +128,18 @@ class Archivist:
         for source in [each for each in self._copied if split_source(each)[0] is Kind.JOB and each not in uploads]:
             self._drop(source)
             run_in_thread(partial(archive.delete, source))
+        for source in run_in_thread(archive.half_deleted):
+            run_in_thread(partial(archive.delete, source))
         stations = [source_name(Kind.STATION, station.id) for station in self._stations.all()]
         followed = [*stations, *(uploads - self._complete)]
         for source, (event, finished) in zip(followed, self._captions.newest(followed), strict=True):
             if self._copy(archive, source, event) and finished and source in uploads:
                 self._complete.add(source)
-        if time.monotonic() - self._pruned_s >= PRUNE_EVERY_S:
-            self._pruned_s = time.monotonic()
-            run_in_thread(partial(archive.prune, time.time() - self._keep_s))
+        now_s = time.monotonic()
+        if now_s - self._pruned_s >= PRUNE_EVERY_S and run_in_thread(
+            partial(archive.prune, time.time() - self._keep_s)
+        ):
+            self._pruned_s = now_s
 
     def _open(self) -> Archive:
         if self._archive is None:

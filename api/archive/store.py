@@ -11,6 +11,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
+from api.archive import deleting
 from api.archive.merging import CaptionsById, Period
 from api.archive.query import marks
 from api.archive.rows import MAX_ROW, captions_in, neighbours
@@ -98,7 +99,8 @@ class Archive:
 
     def positions(self) -> dict[str, LogPosition]:
         """How far each source is copied."""
-        rows = self._writer.execute("SELECT source, life, event, committed_s FROM copied")
+        sql = "SELECT source, life, event, committed_s FROM copied WHERE event <> ?"
+        rows = self._writer.execute(sql, (deleting.DELETED,))
         return {source: LogPosition(*how_far) for source, *how_far in rows}
 
     def add(self, source: str, captions: Iterable[Caption], position: LogPosition, before: LogPosition | None) -> bool:
@@ -141,16 +143,25 @@ class Archive:
         except sqlite3.Error as error:
             raise ArchiveError(f"{self._path}: {error}") from error
 
-    def delete(self, source: str) -> None:
-        """Delete the captions of a source. May be called on any thread."""
-        with closing(self._connect()) as db, db:
-            db.execute("DELETE FROM captions WHERE source = ?", (source,))
-            db.execute("DELETE FROM copied WHERE source = ?", (source,))
+    def delete(self, source: str) -> bool:
+        """Delete a source, and up to `deleting.STEP` of its captions; the others are no longer shown.
 
-    def prune(self, before_s: float) -> int:
-        """Delete captions from before a Unix time; return their number."""
+        May be called on any thread.
+
+        Returns:
+            Whether none are left; if not, call it again.
+        """
+        with closing(self._connect()) as db, db:
+            return deleting.delete_some(db, source)
+
+    def half_deleted(self) -> list[str]:
+        """The sources that were deleted and of which captions are left."""
+        return deleting.half_deleted(self._writer)
+
+    def prune(self, before_s: float) -> bool:
+        """Delete up to `deleting.STEP` captions from before a Unix time; return whether none are left."""
         with self._writer as db:
-            return db.execute("DELETE FROM captions WHERE said_s < ?", (before_s,)).rowcount
+            return deleting.delete_some_before(db, before_s)
 
     def search(self, wanted: Search) -> list[Match]:
         """Matching captions, newest first.
@@ -177,7 +188,7 @@ class Archive:
         """
         try:
             with closing(self._connect()) as db:
-                return captions_in(db, source, period)
+                return {} if source in deleting.half_deleted(db) else captions_in(db, source, period)
         except sqlite3.Error as error:
             raise ArchiveError(f"{self._path}: {error}") from error
 
@@ -220,6 +231,7 @@ def _select(wanted: Search, first: int, last: int) -> tuple[str, list[Any]]:
         "language = ?": wanted.language,  # in the index, a station named "sv" looks like the language
         "source = ?": wanted.source,  # and "p1-sv" like "p1" in Swedish
         "source GLOB ?": None if wanted.source or wanted.uploads else f"{Kind.STATION}/*",
+        "source NOT IN (SELECT source FROM copied WHERE event = ?)": deleting.DELETED,
     }
     used = {condition: value for condition, value in conditions.items() if value is not None}
     # The index comes first, from its highest row: so only the rows that are returned are read.

@@ -92,3 +92,9 @@ def test_hours_of_an_earlier_version_are_added(tmp_path: Path) -> None:
     assert [tuple(row) for row in again._writer.execute("SELECT * FROM hours")] == [(1, 1, 4), (900, 3, 3)]
     assert ids(again, from_s=HOUR_S, to_s=2 * HOUR_S) == [4, 2, 1]
     again.close()
+
+
+def test_hours_of_expired_captions_are_deleted(archive: Archive) -> None:
+    keep(archive, *(caption(id, id * HOUR_S) for id in range(1, 4)))
+    assert archive.prune(2 * HOUR_S + 9)
+    assert [tuple(row) for row in archive._writer.execute("SELECT * FROM hours")] == [(2, 2, 2), (3, 3, 3)]
