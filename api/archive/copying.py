@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from api.archive.merging import CaptionPage, CaptionsById, Period, merge
-from api.archive.store import Archive, ArchiveError, LogPosition, Match, Search
+from api.archive.store import SEARCH_TIMEOUT_S, Archive, ArchiveError, LogPosition, Match, Search
 from api.threadpool import run_in_thread
 from wire.bus import RedisError
 from wire.captions import CaptionLog
@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 #: How often the logs are checked, and expired captions deleted, in seconds.
 COPY_EVERY_S, PRUNE_EVERY_S = 2.0, 600.0
+
+#: Most searches at once. More would take all of gevent's native threads for seconds, and a few hundred MB each (`s*`).
+SEARCHES = 3
 
 #: Pause after a failure that Redis did not cause, in seconds.
 _RETRY_S = 30.0
@@ -53,6 +56,7 @@ class Archivist:
         self._complete: set[str] = set()  # uploads that are copied completely
         self._revised: set[str] = set()  # complete uploads with new events; other threads add to it
         self._pruned_s = -PRUNE_EVERY_S
+        self._searches = threading.BoundedSemaphore(SEARCHES)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="archive", daemon=True)
 
@@ -71,11 +75,16 @@ class Archivist:
         """Search the archive.
 
         Raises:
-            ArchiveError: there is none, or the search took too long.
+            ArchiveError: there is none, or the search took too long, or others did.
         """
         if self._archive is None:
             raise ArchiveError("there is no archive: ARCHIVE_DAYS is 0, or it cannot be opened (see the API's log)")
-        return run_in_thread(partial(self._archive.search, wanted))
+        if not self._searches.acquire(timeout=SEARCH_TIMEOUT_S):
+            raise ArchiveError(f"{SEARCHES} other searches are slow; try again")
+        try:
+            return run_in_thread(partial(self._archive.search, wanted))
+        finally:
+            self._searches.release()
 
     def captions(self, source: str, period: Period) -> CaptionPage:
         """The captions of a station in a period: from the archive, and from the log those not yet archived.
