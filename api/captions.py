@@ -19,8 +19,8 @@ from wire.captions import CaptionLog, latest_revisions
 from wire.errors import UnknownSource
 from wire.messages import Caption
 
-#: Events read from Redis at once.
-PAGE = 1000
+#: Events read from Redis at once. Decoding them, nothing else is served: 1,000 take 0.1 s.
+PAGE = 200
 
 #: Most events in one request.
 LIMIT = 5000
