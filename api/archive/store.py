@@ -22,6 +22,9 @@ from wire.messages import Caption, Kind
 #: Time limit of a search, in seconds.
 SEARCH_TIMEOUT_S = 5.0
 
+#: The file's log (-wal) grows while someone reads, such as a backup; afterwards it is cut to this size, in bytes.
+LOG_BYTES = 64 * 1024 * 1024
+
 #: Markers around a match. No caption contains them.
 _BEGIN, _END = "\x02", "\x03"
 
@@ -202,6 +205,7 @@ class Archive:
         try:
             db.execute("PRAGMA journal_mode = WAL")  # searches do not wait for writes
             db.execute("PRAGMA synchronous = NORMAL")  # what a power cut loses is copied again
+            db.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
             prepare(db)
         except sqlite3.Error:
             db.close()

@@ -224,6 +224,21 @@ def test_file_of_an_earlier_version_is_migrated(tmp_path: Path) -> None:
     again.close()
 
 
+def test_log_of_the_file_shrinks_after_a_long_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "LOG_BYTES", 100_000)
+    archive, log = Archive(tmp_path / "captions.sqlite"), tmp_path / "captions.sqlite-wal"
+    with closing(sqlite3.connect(tmp_path / "captions.sqlite")) as db:
+        db.execute("BEGIN")
+        db.execute("SELECT count(*) FROM captions").fetchone()
+        for begin in range(1, 1000, 20):
+            keep(archive, *(caption(id, "storm och regn") for id in range(begin, begin + 20)))
+        assert log.stat().st_size > 4_200_000, "beyond a thousand pages, at which SQLite tries to empty it"
+    for id in (1001, 1002):
+        keep(archive, caption(id, "storm"))
+    assert log.stat().st_size <= 100_000
+    archive.close()
+
+
 def test_slow_search_times_out(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     keep(archive, *(caption(id, "storm", "jobs/a") for id in range(1, 3000)))
     monkeypatch.setattr(store, "SEARCH_TIMEOUT_S", -1.0)
