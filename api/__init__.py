@@ -7,5 +7,6 @@ openai        OpenAI's transcriptions and Realtime API
 microphones   audio in, its captions back on the same WebSocket
 live          captions as they are made, for any number of viewers
 http          access checks, parameters, errors, sockets; on the same layer
-archive       captions of past days in SQLite, and their search
+archive       captions of past days in SQLite, and their search; on the same layer
+text          captions as cues, files and playlists
 """

@@ -15,9 +15,9 @@ from api import (
     hls,
     jobs,
     metrics,
+    microphone_captions,
     openapi,
     page,
-    recordings,
     search,
     stations,
 )
@@ -27,7 +27,8 @@ from api.http.problems import Problem
 from api.http.rejected_bodies import discard_rejected_body
 from api.live import events, websockets
 from api.microphones import websocket as microphone
-from api.openai import realtime, shapes, transcriptions
+from api.openai import shapes, transcriptions
+from api.openai.realtime import websocket as realtime
 from api.settings import Settings
 from api.uploads import UploadRequest
 
@@ -36,6 +37,9 @@ MAX_JSON_BYTES = 64 * 1024
 
 #: A client that sends nothing of a request body for this long is considered gone, in seconds.
 BODY_SILENCE_S = 120.0
+
+#: A client that takes nothing of an answer for this long is disconnected, in seconds.
+ANSWER_STALL_S = 120.0
 
 #: `Range` headers that are honoured. RFC 9110 section 14.2 requires other units to be ignored and permits ignoring
 #: several ranges; Werkzeug would reject both.
@@ -63,6 +67,7 @@ def create_app(settings: Settings) -> Flask:
 
     @app.before_request
     def guard() -> Response | None:
+        sockets.cut_when_stalled(request.environ, ANSWER_STALL_S)
         access.check_host(settings, request)
         access.check_origin(settings, request)
         if not _RANGE.fullmatch(request.headers.get("Range", "")):
@@ -80,8 +85,10 @@ def create_app(settings: Settings) -> Flask:
         return discard_rejected_body(request, page.harden(answer))
 
     problems.register(app, {transcriptions.PREFIX: shapes.response})
-    voices, searches, service = (microphone, recordings, realtime), (search, feed), (metrics, health, openapi, page)
-    topics = (stations, audio, hls, jobs, corrections, websockets, events, *voices, *searches, transcriptions, *service)
-    for topic in topics:
+    for topic in (
+        *(stations, audio, hls, jobs, corrections, websockets, events),
+        *(microphone, microphone_captions, realtime, search, feed, transcriptions),
+        *(metrics, health, openapi, page),
+    ):
         app.register_blueprint(topic.blueprint)
     return app

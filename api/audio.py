@@ -6,7 +6,6 @@ import io
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from tempfile import NamedTemporaryFile
 from typing import IO
 
@@ -15,9 +14,9 @@ from flask import Blueprint, Response, request, send_file
 from gevent.lock import BoundedSemaphore
 
 from api.context import context
-from api.formats import stamp
 from api.http import access
 from api.http.parameters import known_fields, seconds_query
+from api.text.formats import stamp
 from api.threadpool import run_in_thread
 from wire.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, samples
 from wire.errors import BadRequest, UnknownSource
@@ -68,7 +67,7 @@ def excerpt(id: str, format: str) -> Response:
             if from_s > time.time():
                 raise UnknownSource("there is no audio yet: from is a Unix time in the future")
             raise UnknownSource("no speech of that time is kept; the station's audio_kept_s says how long it is kept")
-        run_in_thread(partial(write_excerpt, file, FORMATS[format], clips, from_s, n_samples))
+        run_in_thread(write_excerpt, file, FORMATS[format], clips, from_s, n_samples)
         file.flush()
         return send_file(
             file.name,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
+from contextlib import AbstractContextManager, nullcontext
+from tempfile import NamedTemporaryFile
 from typing import Any
 from urllib.parse import quote
 
-from flask import Response
+from flask import Response, send_file
+from gevent.lock import BoundedSemaphore
 
-from api import formats
 from api.archive.copying import Archivist
 from api.archive.merging import Period
 from api.http.parameters import int_query, next_page
+from api.text import formats
 from api.threadpool import run_in_thread
 from wire.captions import CaptionLog, latest_revisions
 from wire.errors import UnknownSource
@@ -24,6 +26,14 @@ PAGE = 200
 
 #: Most events in one request.
 LIMIT = 5000
+
+#: Larger answers are sent from a file: those to slow clients would fill the memory.
+MAX_IN_MEMORY_BYTES = 1 << 20
+
+#: Requests for more captions than this are read and written one at a time: nine hours of captions take seconds of the
+#: processor and a hundred megabytes, and anyone may request them, many times at once.
+MANY = 1000
+_WRITING = BoundedSemaphore(1)
 
 
 def all_captions(log: CaptionLog, source: str, after: int = 0) -> list[Caption]:
@@ -52,6 +62,20 @@ def log_response(
         UnknownSource: there is no such format.
     """
     after, limit = int_query("after", None), int_query("limit", limit, minimum=1, maximum=LIMIT)
+    with _turn(limit):
+        return _log_response(log, source, format, about=about, filename=filename, after=after, limit=limit)
+
+
+def _log_response(
+    log: CaptionLog,
+    source: str,
+    format: str,
+    *,
+    about: Mapping[str, Any],
+    filename: str,
+    after: int | None,
+    limit: int | None,
+) -> Response:
     newest_event = log.progress(source).event
     if limit is None:
         captions = all_captions(log, source, after or 0)
@@ -83,6 +107,13 @@ def period_response(
     Raises:
         UnknownSource: there is no such format.
     """
+    with _turn(period.limit):
+        return _period_response(archivist, source, format, period, about=about, filename=filename)
+
+
+def _period_response(
+    archivist: Archivist, source: str, format: str, period: Period, *, about: Mapping[str, Any], filename: str
+) -> Response:
     page = archivist.captions(source, period)
     start_s = next((caption.start_s for caption in page.captions if caption.text), None)
     bounds = {"from_s": period.from_s, "to_s": period.to_s}
@@ -122,11 +153,11 @@ def captions_response(
     """
     known = formats.FORMATS.get(format)
     if format == "json":
-        text = run_in_thread(partial(formats.document, captions, {**about, "complete": complete}))
-        response = Response(text, mimetype="application/json")
+        text = run_in_thread(formats.document, captions, {**about, "complete": complete})
+        response = _text_response(text, "application/json")
     elif known:
-        text = run_in_thread(partial(known.render, captions, origin_s))
-        response = Response(text, content_type=f"{known.media_type}; charset=utf-8")
+        text = run_in_thread(known.render, captions, origin_s)
+        response = _text_response(text, f"{known.media_type}; charset=utf-8")
     else:
         raise UnknownSource(f"there is no format {format!r}; the formats are json, {', '.join(formats.FORMATS)}")
     response.headers["Captions-Complete"] = "true" if complete else "false"
@@ -137,4 +168,22 @@ def captions_response(
         filename=f"{plain}.{format}",
         **{"filename*": f"UTF-8''{quote(f'{filename}.{format}', safe='')}"},
     )
+    return response
+
+
+def _turn(limit: int | None) -> AbstractContextManager[Any]:
+    """What a request waits for before it reads up to `limit` captions; None: all."""
+    return _WRITING if limit is None or limit > MANY else nullcontext()
+
+
+def _text_response(text: str, content_type: str) -> Response:
+    data = text.encode()
+    if len(data) <= MAX_IN_MEMORY_BYTES:
+        return Response(data, content_type=content_type)
+    with NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        response = send_file(file.name, conditional=False, etag=False)
+    response.content_type = content_type
+    del response.headers["Last-Modified"]  # the file's
     return response

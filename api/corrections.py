@@ -7,14 +7,14 @@ from typing import Any
 
 from flask import Blueprint
 
-from api import recordings
+from api import microphone_captions
 from api.archive.rows import SAME_S
 from api.archive.store import ArchiveError
 from api.context import context
-from api.corrected_words import corrected
-from api.cues import clean
 from api.http.parameters import json_body, known_fields
 from api.http.problems import Problem
+from api.text.corrected_words import corrected
+from api.text.cues import clean
 from wire.errors import BadRequest, UnknownSource
 from wire.messages import Caption, Content, Kind, source_name
 
@@ -100,7 +100,7 @@ def of_station(id: str, number: int) -> dict[str, Any]:
 def of_microphone(id: str, number: int) -> dict[str, Any]:
     """Correct a caption of a microphone."""
     ctx, correction = context(), _correction(number)
-    recordings.state(ctx, id)
+    microphone_captions.state(ctx, id)
     return ctx.log.revise(source_name(Kind.MICROPHONE, id), number, correction).as_dict()
 
 

@@ -15,9 +15,9 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from flask import Blueprint, Response, request, url_for
 
 from api.context import context
-from api.cues import clean
 from api.http import access
 from api.search import look_up
+from api.text.cues import clean
 from wire.messages import Kind, split_source
 
 blueprint = Blueprint("feed", __name__)

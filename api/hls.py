@@ -10,10 +10,10 @@ import time
 from flask import Blueprint, Response, request
 from gevent import sleep
 
-from api import playlists
 from api.context import Context, context
 from api.http import access
 from api.http.problems import Problem
+from api.text import playlists
 from wire import audience
 from wire.broadcast import KEPT_S, Segment
 from wire.captions import latest_revisions

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from api import captions, formats, uploads
+from api import captions, uploads
 from api.context import Context, context
 from api.http import access
 from api.http.parameters import (
@@ -25,6 +25,7 @@ from api.http.parameters import (
 from api.http.problems import Problem
 from api.job_requests import fetch_job, upload_job
 from api.live.follow import ABORTED
+from api.text import formats
 from wire import jobs as queue
 from wire.captions import Progress
 from wire.errors import QueueFull

@@ -22,14 +22,11 @@ from api.http.parameters import (
     json_body,
     known_fields,
     language,
-    number_id,
     period_query,
-    slug,
-    station_id,
     task,
     text_field,
-    url_identity,
 )
+from api.station_ids import derive_id, number_id, station_id
 from wire import keys
 from wire.errors import BadRequest
 from wire.messages import Kind, Station, Status, source_name
@@ -161,7 +158,7 @@ def _station(values: dict[str, Any]) -> Station:
     name = text_field(values, "name")
     url = http_url(text_field(values, "url", limit=URL_LIMIT, required=True))
     id = text_field(values, "id")
-    id = station_id(id) if id else _derive_id(name, url)
+    id = station_id(id) if id else derive_id(name, url)
     listen_url = text_field(values, "listen_url", limit=URL_LIMIT)
     return Station(
         id=id,
@@ -185,18 +182,6 @@ def _check_on_air(station: Station, sent: Collection[str]) -> None:
         station.language if "language" in sent else None,
         station.task if "task" in sent else None,
     )
-
-
-def _derive_id(name: str, url: str) -> str:
-    """The id of a station that was sent without one.
-
-    Raises:
-        BadRequest: neither its name nor its URL contains a character that an id may have.
-    """
-    id = slug(name) or slug(url_identity(url))
-    if not id:
-        raise BadRequest("id is required: none can be derived from this name and URL", "id")
-    return id
 
 
 def _with_free_id(station: Station, stations: Mapping[str, Station]) -> Station:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NoReturn, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 import gevent
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def run_in_thread(work: Callable[[], T]) -> T:
-    """Run `work` on a native thread while other requests are served; return its result or raise its exception."""
+def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call `work` on a native thread while other requests are served; return its result or raise its exception."""
 
     def attempt() -> Callable[[], T]:
         try:
-            result = work()
+            result = work(*args, **kwargs)
         except Exception as error:  # noqa: BLE001  # gevent would log a traceback, even if it is handled
             return partial(_raise, error)
         return lambda: result

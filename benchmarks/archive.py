@@ -26,10 +26,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from api import formats
 from api.archive.merging import Period
 from api.archive.query import expression
 from api.archive.store import Archive, LogPosition, Search
+from api.text import formats
 from benchmarks.report import Row, arguments, report
 from wire.messages import Caption, Word
 

@@ -26,8 +26,9 @@ from tqdm import tqdm
 
 from benchmarks.report import Row, arguments, report
 from ingest.media.ffmpeg import Process, decode_command, find_program
-from ingest.media.playlist import make_client, resolve
+from ingest.media.playlist import resolve
 from ingest.media.probe import probe_url
+from ingest.media.web import make_client
 
 #: Content type, ffmpeg options, bytes per second, and the offset at which a listener joins; Ogg must begin with
 #: headers.

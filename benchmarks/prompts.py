@@ -26,8 +26,8 @@ from demo import exam, noise
 from demo.bulletins import LANGUAGES, Language, bulletin
 from demo.noise import Audio
 from demo.voices import draw_voice, speak_all
-from transcriber.context import NO_PROMPT, Prompt
 from transcriber.engine import Utterance
+from transcriber.prompt import NO_PROMPT, Prompt
 from transcriber.whisper.model import Model, load
 from transcriber.whisper.second_try import SecondTry
 from transcriber.whisper.transformers_engine import TransformersEngine

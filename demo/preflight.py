@@ -90,9 +90,12 @@ def check_programs() -> None:
 
 
 def check_folder(variable: str, folder: Path) -> None:
-    """Raise PreflightError unless `folder`, which is set by `variable`, exists or can be created, and is writable."""
+    """Raise PreflightError unless `folder`, which is set by `variable`, exists or can be created, and is writable.
+
+    A new one is private: it holds recordings, and passwords of stations.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as e:
         raise PreflightError(f"{variable}={folder} cannot be created ({e.strerror}).") from e
     if not os.access(folder, os.W_OK | os.X_OK):

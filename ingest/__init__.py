@@ -9,5 +9,5 @@ live          what stations and microphones share: the clock, the lease, chunks 
 speech        speech, music or silence; on the same layer
 media         ffmpeg, ffprobe, playlists, the frames of MP3 and AAC
 
-`chunker` cuts the PCM of any of them, and `main` runs them all.
+`chunker` cuts the PCM of any of them, `context` has what they share, and `main` runs them all.
 """

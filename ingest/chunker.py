@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ingest.options import NO_OPTIONS, Options
 from ingest.overlap import overlap_samples, saved_samples
 from wire.audio import SAMPLE_BYTES, samples, seconds
 from wire.chunk import Chunk
-from wire.messages import Content, Task
+from wire.messages import Content
 
 #: Audio kept before speech that begins within a piece, and the minimum that is worth skipping.
 PREROLL_SAMPLES, SKIP_SAMPLES = samples(0.4), samples(0.4)
@@ -42,9 +43,7 @@ class Piece:
         origin_s: float,
         content: Content = Content.SPEECH,
         onset_samples: int = 0,
-        language: str | None = None,
-        hot_words: tuple[str, ...] = (),
-        task: Task | None = None,
+        options: Options = NO_OPTIONS,
         captured_s: float = 0.0,
     ) -> Chunk:
         """The message for this piece; only one that may contain speech includes its audio.
@@ -69,9 +68,9 @@ class Piece:
             skipped_samples=skipped,
             tail_samples=self.tail_samples,
             content=content,
-            language=language,
-            hot_words=hot_words,
-            task=task,
+            language=options.language,
+            hot_words=options.hot_words,
+            task=options.task,
             last=self.last,
             partial=self.partial,
             captured_s=captured_s,

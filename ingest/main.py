@@ -15,8 +15,9 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from ingest.context import Context
 from ingest.media.ffmpeg import find_program
-from ingest.media.playlist import make_client
+from ingest.media.web import make_client
 from ingest.microphones.supervisor import MicrophoneSupervisor
 from ingest.presence import register_worker
 from ingest.settings import Settings
@@ -116,10 +117,10 @@ def run(settings: Settings, seeds: list[Station], stop: threading.Event) -> int:
         return 0
     with make_client(settings.connect_timeout_s) as client, registered as worker:
         Stations(redis, limit=settings.max_stations).seed(seeds)
-        supervisor = Supervisor(redis, settings, metrics, client, make_detector, worker=worker.name, seeds=seeds)
-        microphones = MicrophoneSupervisor(redis, settings, metrics, make_detector, worker=worker.name)
+        context = Context(redis, settings, metrics, client, make_detector, worker.name, stop)
+        stations, microphones = Supervisor(context, seeds=seeds), MicrophoneSupervisor(context)
         threads = [
-            threading.Thread(target=run_thread, args=(supervisor.run, stop, failed), name="supervisor"),
+            threading.Thread(target=run_thread, args=(stations.run, stop, failed), name="supervisor"),
             threading.Thread(target=run_thread, args=(microphones.run, stop, failed), name="microphones"),
         ]
         for thread in threads:
@@ -141,13 +142,13 @@ def run(settings: Settings, seeds: list[Station], stop: threading.Event) -> int:
     return int(failed.is_set())
 
 
-def run_thread(work: Callable[[threading.Event], None], stop: threading.Event, failed: threading.Event) -> None:
+def run_thread(work: Callable[[], None], stop: threading.Event, failed: threading.Event) -> None:
     """Run a thread's `work`; if it fails, stop the process, to be restarted.
 
     While the process has a heartbeat, others leave it its share of the stations, which no process would read.
     """
     try:
-        work(stop)
+        work()
     except Exception:
         log.exception("unexpected error")
         failed.set()
@@ -161,14 +162,14 @@ def supervise_decoders(count: int, stop: threading.Event) -> None:
     try:
         while not stop.wait(RESTART_S):
             for n, child in enumerate(children):
-                if child.poll() is not None:
-                    if child.returncode:  # otherwise Redis is unavailable, which the next one logs
-                        log.warning("a decoder exited with code %d; starting another", child.returncode)
-                    children[n] = start_decoder()
+                if child.poll() is None:
+                    continue
+                if child.returncode:  # otherwise Redis is unavailable, which the next one logs
+                    log.warning("a decoder exited with code %d; starting another", child.returncode)
+                children[n] = start_decoder()
     finally:
         for child in children:
-            if child.poll() is None:
-                child.terminate()
+            child.terminate()
         until_s = time.monotonic() + STOP_S
         for child in children:
             try:

@@ -101,6 +101,6 @@ class Settings:
         return samples(self.lead_s)
 
     @property
-    def uploads(self) -> Path:
-        """The folder that jobs' paths are relative to."""
+    def data_folder(self) -> Path:
+        """DATA_DIR, which jobs' paths are relative to."""
         return Path(self.data_dir).resolve()

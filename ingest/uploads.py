@@ -9,9 +9,10 @@ from rq import Retry, get_current_job
 from rq.exceptions import AbandonedJobError
 from rq.job import Job as RqJob
 
-from ingest.media.playlist import make_client
+from ingest.context import Context
+from ingest.media.web import make_client
 from ingest.recordings.attempt import Interrupted
-from ingest.recordings.decoding import Context, Decoding
+from ingest.recordings.decoding import Decoding
 from ingest.settings import Settings
 from ingest.speech.speech_detector import make_detectors
 from wire.bus import connect

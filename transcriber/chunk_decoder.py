@@ -13,9 +13,10 @@ from transcriber.engine import Engine, Hypothesis, Recognition
 from transcriber.outcome import Outcome, Part, Reading
 from transcriber.recognition import recognise
 from transcriber.rules import doubtful, judge
+from transcriber.settings import Settings
 from wire.bus import UNAVAILABLE
 from wire.chunk import Chunk
-from wire.messages import Task, split_source
+from wire.messages import split_source
 from wire.metrics import TranscriberMetrics
 from wire.queue import Delivery
 
@@ -36,25 +37,12 @@ class ChunkDecoder:
 
     Args:
         previous: returns the text before a chunk; called only if the model was trained with prompts.
-        batch_size: maximum number of windows decoded together.
-        task: for sources that do not name one.
-        follow_turns: whether to detect changes of language within a chunk.
     """
 
-    def __init__(
-        self,
-        metrics: TranscriberMetrics,
-        previous: Callable[[Chunk], str],
-        *,
-        batch_size: int,
-        task: Task,
-        follow_turns: bool,
-    ) -> None:
+    def __init__(self, settings: Settings, metrics: TranscriberMetrics, previous: Callable[[Chunk], str]) -> None:
+        self._settings = settings
         self._metrics = metrics
         self._previous = previous
-        self._batch_size = batch_size
-        self._task = task
-        self._follow_turns = follow_turns
         #: Moving average of the time per window, in seconds; infinite before the first batch.
         self.window_s = float("inf")
 
@@ -69,16 +57,18 @@ class ChunkDecoder:
             yield self._decode(engine, batch)[0]
 
     def _batches(self, groups: Sequence[Group]) -> Iterator[Sequence[Group]]:
-        for first in range(0, len(groups), self._batch_size):
-            yield groups[first : first + self._batch_size]
+        size = self._settings.batch_size
+        for first in range(0, len(groups), size):
+            yield groups[first : first + size]
 
     def _decode(self, engine: Engine, groups: Sequence[Group]) -> tuple[Settled, list[Group]]:
         """Decode groups in one batch, or one by one if that fails; also return the chunks to decode again alone."""
         began_s = time.perf_counter()
         wholes = [grouping.merge([delivery.chunk for delivery in group]) for group in groups]
+        task, follow_turns = self._settings.task, self._settings.follow_turns
         recognitions: list[list[Recognition]] | None
         try:
-            recognitions = recognise(engine, wholes, self._task, self._previous, follow_turns=self._follow_turns)
+            recognitions = recognise(engine, wholes, task, self._previous, follow_turns=follow_turns)
         except UNAVAILABLE:
             raise
         except Exception as error:  # noqa: BLE001  # no error of an engine may affect the other chunks
@@ -116,8 +106,7 @@ class ChunkDecoder:
         """The accepted part of a hypothesis. Rejected text never reaches a caption."""
         verdict = judge(hypothesis)
         if verdict.reason:
-            place = (chunk.source, chunk.epoch, chunk.seq)
-            log.info("%s %d/%d: %r rejected: %s", *place, hypothesis.text, verdict.reason)
+            log.info("%s: %r rejected: %s", chunk.place, hypothesis.text, verdict.reason)
         return Reading(verdict.accepted.words, hypothesis.language, doubtful(hypothesis), verdict.reason or "")
 
     def _count(self, chunks: Sequence[Chunk], decoded: int, busy_s: float) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from transcriber.context import NO_PROMPT, Prompt
+from transcriber.prompt import NO_PROMPT, Prompt
 from wire.messages import Task, Word
 
 

@@ -104,7 +104,7 @@ def split(chunks: Sequence[Chunk], parts: Sequence[Part], model: str, window: st
             readings = {s: replace(reading, words=tuple(words[s][number])) for s, reading in part.readings.items()}
             chunk_parts.append(replace(part, readings=readings))
     return [
-        replace(Outcome.of(chunk, chunk_parts, model=model), window=window)
+        Outcome.of(chunk, chunk_parts, model=model, window=window)
         for chunk, chunk_parts in zip(chunks, shared, strict=True)
     ]
 

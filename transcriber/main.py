@@ -8,7 +8,6 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 from prometheus_client import CollectorRegistry
 
@@ -20,7 +19,6 @@ from transcriber.worker import Transcriber
 from wire.bus import UNAVAILABLE, connect
 from wire.errors import ModelError, UndertextError, Unsupported
 from wire.gpus import reserve_gpu
-from wire.messages import Task
 from wire.metrics import TranscriberMetrics, exposition
 from wire.queue import ChunkQueue
 from wire.settings import describe, load
@@ -106,14 +104,8 @@ def serve(settings: Settings, on_air: OnAir, metrics: TranscriberMetrics, regist
                 worker.name,
                 on_air,
                 metrics,
+                settings,
                 queue=ChunkQueue(redis, claim_after_s=settings.claim_after_s, max_deliveries=settings.max_deliveries),
-                batch_size=settings.batch_size,
-                max_lag_s=settings.live_max_lag_s,
-                claim_every_s=min(2.0, settings.claim_after_s / 2),
-                renew_every_s=settings.claim_after_s / 4,
-                task=cast(Task, settings.task),
-                follow_turns=settings.follow_turns,
-                retention_s=settings.retention_s,
             )
             stop_on_signals(transcriber.stop)
             log.info("%s is ready", worker.name)
@@ -150,7 +142,7 @@ def make_engine(settings: Settings, metrics: TranscriberMetrics) -> Replaceable:
             lambda stage, duration_s: metrics.stage_s.labels(stage).observe(duration_s),
             SecondTry(settings.retry_below, settings.beams),
         )
-        engine.check(None, cast(Task, settings.task))
+        engine.check(None, settings.task)
         engine.warm_up()
     except torch.OutOfMemoryError as error:
         raise NoRoom(f"{settings.model} does not fit into the memory of DEVICE={settings.device}") from error

@@ -102,7 +102,7 @@ class Outcome:
     window: str = ""
 
     @classmethod
-    def of(cls, chunk: Chunk, parts: Iterable[Part] = (), *, model: str = "") -> Outcome:
+    def of(cls, chunk: Chunk, parts: Iterable[Part] = (), *, model: str = "", window: str = "") -> Outcome:
         """The outcome of a chunk; without parts, that of one that was not decoded."""
         return cls(
             epoch=chunk.epoch,
@@ -119,6 +119,7 @@ class Outcome:
             model=model,
             told=chunk.language,
             follows=chunk.follows,
+            window=window,
         )
 
     @classmethod

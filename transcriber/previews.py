@@ -68,7 +68,7 @@ class Previews:
     def show(self, chunk: Chunk, outcome: Outcome | Exception) -> None:
         """Publish provisional captions of a partial chunk."""
         if isinstance(outcome, Exception):
-            log.info("partial chunk %s %d/%d failed: %r", chunk.source, chunk.epoch, chunk.seq, outcome)
+            log.info("partial chunk %s failed: %r", chunk.place, outcome)
             return
         policy = Policy(chunk.source)
         try:
@@ -77,6 +77,6 @@ class Previews:
             log.debug("%s: preview not published: %s", chunk.source, error)
             return
         except Exception:  # a fault in a preview must not stop the worker
-            log.exception("%s %d/%d: preview failed", chunk.source, chunk.epoch, chunk.seq)
+            log.exception("%s: preview failed", chunk.place)
             return
         self._metrics.partials.labels("shown" if captions else "nothing").inc()

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from transcriber.context import Prompt
 from transcriber.engine import Engine, Hypothesis, Recognition, Turn, Utterance
 from transcriber.joining.join import join
 from transcriber.orthography import join_words
+from transcriber.prompt import Prompt
 from transcriber.turns import PAUSE_SAMPLES
 from wire.audio import SAMPLE_RATE_HZ
 from wire.chunk import Chunk

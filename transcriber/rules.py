@@ -12,7 +12,7 @@ openai/whisper's `word_anomaly_score`, which calls words shorter than 0.133 s an
 silent ends do not count.
 
 A rejected hypothesis leaves no words in its outcome, hence none in any caption. Prompts consist of final captions only
-(`context`), so rejected text never becomes a prompt, which would make the next text loop, too (openai/whisper
+(`prompt`), so rejected text never becomes a prompt, which would make the next text loop, too (openai/whisper
 discussion 679).
 """
 

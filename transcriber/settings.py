@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 from transcriber.whisper.second_try import SecondTry
 from wire import keys
+from wire.messages import Task
 from wire.settings import REDIS, setting
 
 
@@ -46,8 +48,18 @@ class Settings:
     max_deliveries: int = setting("MAX_DELIVERIES", 3, minimum=1, maximum=20)
     #: Task of sources that do not name one: transcribe, or translate into English. A model that cannot translate is
     #: refused.
-    task: str = setting("TASK", "transcribe", choices=("transcribe", "translate"))
+    task: Task = setting("TASK", "transcribe", choices=get_args(Task))  # noqa: RUF009  # a literal is immutable
     #: How long jobs and captions are kept after their last change, in seconds. Use the same value for all services.
     retention_s: int = setting("RETENTION_S", keys.RETENTION_S, minimum=86_400)
     #: Minimum level of log messages.
     log_level: str = setting("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+
+    @property
+    def claim_every_s(self) -> float:
+        """Interval at which a worker looks for chunks of dead ones, in seconds."""
+        return min(2.0, self.claim_after_s / 2)
+
+    @property
+    def renew_every_s(self) -> float:
+        """Interval at which a worker renews its chunks, in seconds."""
+        return self.claim_after_s / 4

@@ -10,20 +10,20 @@ from dataclasses import replace
 
 from transcriber import grouping
 from transcriber.chunk_decoder import ChunkDecoder
-from transcriber.context import previous_text
 from transcriber.engine import Engine
 from transcriber.joining import seam
 from transcriber.joining.policy import Policy
 from transcriber.outcome import Outcome
 from transcriber.previews import Previews
+from transcriber.prompt import previous_text
 from transcriber.renewal import Renewal
+from transcriber.settings import Settings
 from transcriber.triage import triage
-from wire import keys
 from wire.bus import UNAVAILABLE, Redis
 from wire.captions import Advance, CaptionLog, latest_revisions
 from wire.chunk import Chunk
 from wire.errors import ModelError, UnknownSource, Unsupported
-from wire.messages import Kind, State, Task, split_source
+from wire.messages import Kind, State, split_source
 from wire.metrics import TranscriberMetrics
 from wire.queue import ChunkQueue, Delivery
 from wire.sources import Jobs, Statuses
@@ -46,8 +46,6 @@ class Transcriber:
     Args:
         name: its consumer name in the queue.
         engine: called before every batch, so that the model can be replaced between two batches.
-        task: for sources that do not name one.
-        follow_turns: whether to detect changes of language within a chunk.
         clock: returns Unix time.
     """
 
@@ -57,33 +55,22 @@ class Transcriber:
         name: str,
         engine: Callable[[], Engine],
         metrics: TranscriberMetrics,
+        settings: Settings,
         *,
         queue: ChunkQueue,
-        batch_size: int = 8,
-        max_lag_s: float = 60.0,
-        claim_every_s: float = 2.0,
-        renew_every_s: float = 3.0,
-        task: Task = "transcribe",
-        follow_turns: bool = True,
-        retention_s: int = keys.RETENTION_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._name = name
         self._engine = engine
         self._metrics = metrics
+        self._settings = settings
         self._queue = queue
-        self._log = CaptionLog(redis, retention_s=retention_s)
-        self._jobs = Jobs(redis, retention_s=retention_s)
-        self._statuses = Statuses(redis, retention_s=retention_s)
-        self._batch_size = batch_size
-        self._max_lag_s = max_lag_s
-        self._claim_every_s = claim_every_s
-        self._renewal = Renewal(queue, name, renew_every_s)
-        self._task = task
+        self._log = CaptionLog(redis, retention_s=settings.retention_s)
+        self._jobs = Jobs(redis, retention_s=settings.retention_s)
+        self._statuses = Statuses(redis, retention_s=settings.retention_s)
+        self._renewal = Renewal(queue, name, settings.renew_every_s)
         self._clock = clock
-        self._decoder = ChunkDecoder(
-            metrics, self._previous_text, batch_size=batch_size, task=task, follow_turns=follow_turns
-        )
+        self._decoder = ChunkDecoder(settings, metrics, self._previous_text)
         self._previews = Previews(self._log, metrics)
         self._stop = threading.Event()
         self._last_claim_s = -float("inf")  # when dead workers' chunks were last looked for
@@ -125,7 +112,7 @@ class Transcriber:
             if self._stop.is_set():
                 self._queue.release(self._name, deliveries)
                 return 0
-            partial = self._previews.due(taken, engine, self._task)
+            partial = self._previews.due(taken, engine, self._settings.task)
             if deliveries or partial:
                 self._process(engine, deliveries, partial)
             return len(taken)
@@ -141,7 +128,7 @@ class Transcriber:
         if claimed_before and (new := self._take_new(engine, 0.0)):
             return new
         now_s = time.monotonic()
-        if now_s - self._last_claim_s >= self._claim_every_s:
+        if now_s - self._last_claim_s >= self._settings.claim_every_s:
             claimed = self._queue.claim(self._name, 1)
             if claimed:
                 self._metrics.claimed.inc(len(claimed))
@@ -155,16 +142,15 @@ class Transcriber:
 
         On a CPU, take about `batch_size` of them, enough to fill the last window: more would delay live chunks.
         """
+        batch_size = self._settings.batch_size
         chunks_per_window = grouping.max_chunks(engine.context_s, *self._longest_s)
-        windows = -(-self._batch_size // chunks_per_window) if engine.device == "cpu" else self._batch_size
+        windows = -(-batch_size // chunks_per_window) if engine.device == "cpu" else batch_size
         partials = self._previews.max_count(self._decoder.window_s)
-        return self._queue.take(
-            self._name, self._batch_size, block_s, uploads=windows * chunks_per_window, partials=partials
-        )
+        return self._queue.take(self._name, batch_size, block_s, uploads=windows * chunks_per_window, partials=partials)
 
     def _process(self, engine: Engine, deliveries: Sequence[Delivery], partial: Sequence[Delivery]) -> None:
-        tries = self._queue.max_deliveries
-        triaged = triage(deliveries, now_s=self._clock(), max_lag_s=self._max_lag_s, max_deliveries=tries)
+        max_lag_s, tries = self._settings.live_max_lag_s, self._queue.max_deliveries
+        triaged = triage(deliveries, now_s=self._clock(), max_lag_s=max_lag_s, max_deliveries=tries)
         for delivery in triaged.quiet:
             self._commit(delivery, Outcome.of(delivery.chunk), "quiet")
         for delivery in triaged.shed:
@@ -181,7 +167,7 @@ class Transcriber:
     def _is_supported(self, engine: Engine, delivery: Delivery) -> bool:
         """Whether the model supports a chunk. If not, commit a gap in its place, so that its batch does not fail."""
         try:
-            engine.check(delivery.chunk.language, delivery.chunk.task or self._task)
+            engine.check(delivery.chunk.language, delivery.chunk.task or self._settings.task)
         except Unsupported as error:
             self._report_unsupported(delivery.chunk.source, error)  # before the commit, in case Redis is unreachable
             self._commit(delivery, Outcome.lost(delivery.chunk, error.reason), "dead", dead=str(error))
@@ -252,7 +238,7 @@ class Transcriber:
         if isinstance(error, ModelError):  # the model does not support it; nothing is broken
             self._dead_letter(delivery, str(error))
             return
-        log.error("%s %d/%d failed", *_place(delivery.chunk), exc_info=error)
+        log.error("%s failed", delivery.chunk.place, exc_info=error)
         self._failures += 1
         if self._failures >= _BROKEN_AFTER:
             raise ModelError(f"the engine fails on every chunk; the last error: {error!r}") from error
@@ -264,12 +250,12 @@ class Transcriber:
 
     def _dead_letter(self, delivery: Delivery, reason: str) -> None:
         """Dead-letter a chunk that failed or is damaged, and commit a gap in its place."""
-        log.error("%s %d/%d is dead-lettered: %s", *_place(delivery.chunk), reason)
+        log.error("%s is dead-lettered: %s", delivery.chunk.place, reason)
         self._commit(delivery, Outcome.lost(delivery.chunk, "failed"), "dead", dead=reason)
 
     def _commit(self, delivery: Delivery, outcome: Outcome, label: str, *, dead: str = "") -> None:
         """Commit an outcome. Wait while Redis is unreachable: the work is done, so keep the result."""
-        policy = Policy(delivery.chunk.source, self._max_lag_s)
+        policy = Policy(delivery.chunk.source, self._settings.live_max_lag_s)
         now_s = self._clock()
         advance: Advance | None = None
 
@@ -293,7 +279,3 @@ class Transcriber:
         if delivery.chunk.live:
             for captured_s in {c.captured_s for c in captions if c.captured_s}:
                 self._metrics.latency_s.observe(max(0.0, self._clock() - captured_s))
-
-
-def _place(chunk: Chunk) -> tuple[str, int, int]:
-    return chunk.source, chunk.epoch, chunk.seq

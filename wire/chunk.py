@@ -51,6 +51,11 @@ class Chunk:
             raise ValueError(f"chunk {self.epoch}/{self.seq} of {self.source}: {len(self.pcm)} bytes, not {expected}")
 
     @property
+    def place(self) -> str:
+        """Its source, epoch and number, for log messages."""
+        return f"{self.source} {self.epoch}/{self.seq}"
+
+    @property
     def duration_s(self) -> float:
         """Seconds of new audio."""
         return seconds(self.n_samples)

@@ -1,9 +1,12 @@
 """RQ queues, which carry jobs between services by the name of their function. They never carry audio.
 
-With the JSON serializer, queued jobs are readable and cannot contain code.
+With the JSON serializer, queued jobs are readable and contain no code. RQ itself would call any function they name, so
+workers load them as `OwnJob`: write access to Redis does not allow running code in them.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from redis.client import Pipeline
 from rq import Queue, Retry
@@ -23,10 +26,30 @@ TRIALS = "undertext-trials"
 #: Function that ingest runs for an upload, with the job's id.
 DECODE = "ingest.uploads.decode"
 
+#: Function that a trainer worker runs for a trial, with the study's name and the trial's number.
+PERFORM = "trainer.tuning.jobs.perform"
+
+
+class OwnJob(RqJob):
+    """A job that calls one of our functions or fails, and has no callbacks."""
+
+    @property
+    def func(self) -> Any:
+        """The function to call.
+
+        Raises:
+            ValueError: it is not one of ours.
+        """
+        if self.func_name not in (DECODE, PERFORM):
+            raise ValueError(f"job {self.id} names {self.func_name}, which is neither {DECODE} nor {PERFORM}")
+        return super().func
+
+    success_callback = failure_callback = stopped_callback = None
+
 
 def queue(name: str, redis: Redis) -> Queue:
     """The RQ queue `name`."""
-    return Queue(name, connection=redis, serializer=JSONSerializer)
+    return Queue(name, connection=redis, serializer=JSONSerializer, job_class=OwnJob)
 
 
 def enqueue_decode(redis: Redis, job_id: str, *, timeout_s: int, limit: int | None = None) -> None:

@@ -96,14 +96,8 @@ def _parse(variable: str, text: str, hint: Any, rules: Mapping[str, Any]) -> Any
     low, high, choices = rules["minimum"], rules["maximum"], rules["choices"]
     # Negated comparisons, so that NaN, which compares false with everything, is rejected too.
     if (low is not None and not value >= low) or (high is not None and not value <= high):
-        allowed = " and ".join(
-            part
-            for part in (
-                f"at least {low:g}" if low is not None else "",
-                f"at most {high:g}" if high is not None else "",
-            )
-            if part
-        )
+        bounds = (("at least", low), ("at most", high))
+        allowed = " and ".join(f"{which} {bound:g}" for which, bound in bounds if bound is not None)
         raise SettingsError(f"{variable}={text!r} must be {allowed}")
     if choices is not None and value not in choices:
         raise SettingsError(f"{variable}={text!r} must be one of {', '.join(choices)}")

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from api.archive.merging import CaptionPage, CaptionsById, Period, merge
@@ -82,7 +81,7 @@ class Archivist:
         if not self._searches.acquire(timeout=SEARCH_TIMEOUT_S):
             raise ArchiveError(f"{SEARCHES} other searches are slow; try again")
         try:
-            return run_in_thread(partial(self._archive.search, wanted))
+            return run_in_thread(self._archive.search, wanted)
         finally:
             self._searches.release()
 
@@ -97,7 +96,7 @@ class Archivist:
                 fresh = read_uncopied(self._captions, source, self._copied.get(source, LogPosition()), event)
                 # Captions that the log has withdrawn from the archive's make room for others.
                 extended = replace(period, limit=period.limit + len(fresh))
-                return merge(run_in_thread(partial(self._archive.captions, source, extended)), fresh, period, event)
+                return merge(run_in_thread(self._archive.captions, source, extended), fresh, period, event)
         return merge({}, read_uncopied(self._captions, source, LogPosition(), event), period, event)
 
     def revise(self, source: str, id: int, start_s: float | None, change: Callable[[Caption], Caption]) -> Caption:
@@ -108,12 +107,12 @@ class Archivist:
         """
         if self._archive is None:
             raise UnknownSource(f"{source} has no caption {id}")
-        return run_in_thread(partial(self._archive.revise, source, id, start_s, change))
+        return run_in_thread(self._archive.revise, source, id, start_s, change)
 
     def delete(self, source: str) -> None:
         """Delete the captions of a source. Of many, the thread deletes most, in the next minutes; none are shown."""
         if self._archive is not None:
-            run_in_thread(partial(self._archive.delete, source))
+            run_in_thread(self._archive.delete, source)
 
     def mark_revised(self, source: str) -> None:
         """Note that the log of an upload that has ended has new events."""
@@ -136,23 +135,21 @@ class Archivist:
         uploads = {source_name(Kind.JOB, id) for id in self._jobs.ids()}
         for source in [each for each in self._copied if split_source(each)[0] is Kind.JOB and each not in uploads]:
             self._drop(source)
-            run_in_thread(partial(archive.delete, source))
+            run_in_thread(archive.delete, source)
         for source in run_in_thread(archive.half_deleted):
-            run_in_thread(partial(archive.delete, source))
+            run_in_thread(archive.delete, source)
         stations = [source_name(Kind.STATION, station.id) for station in self._stations.all()]
         followed = [*stations, *(uploads - self._complete)]
         for source, (event, finished) in zip(followed, self._captions.newest(followed), strict=True):
             if self._copy(archive, source, event) and finished and source in uploads:
                 self._complete.add(source)
         now_s = time.monotonic()
-        if now_s - self._pruned_s >= PRUNE_EVERY_S and run_in_thread(
-            partial(archive.prune, time.time() - self._keep_s)
-        ):
+        if now_s - self._pruned_s >= PRUNE_EVERY_S and run_in_thread(archive.prune, time.time() - self._keep_s):
             self._pruned_s = now_s
 
     def _open(self) -> Archive:
         if self._archive is None:
-            archive = run_in_thread(partial(Archive, self._path))
+            archive = run_in_thread(Archive, self._path)
             self._copied, self._archive = run_in_thread(archive.positions), archive
         return self._archive
 
@@ -163,7 +160,7 @@ class Archivist:
             if not captions or self._closing.is_set():
                 break
             now = LogPosition(life, captions[-1].event, captions[-1].committed_s)
-            if not run_in_thread(partial(archive.add, source, captions, now, before)):
+            if not run_in_thread(archive.add, source, captions, now, before):
                 self._drop(source)  # it was deleted in the meantime
                 break
             self._copied[source] = now

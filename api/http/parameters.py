@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import unicodedata
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from difflib import get_close_matches
@@ -20,10 +19,6 @@ from wire.errors import BadRequest
 from wire.hot_words import validate_hot_words
 from wire.languages import code_of
 from wire.messages import Task
-
-#: Longest station id, which is part of URLs, keys and metric labels.
-ID_LIMIT = 64
-_STATION_ID = re.compile(rf"[a-z0-9](?:[a-z0-9-]{{0,{ID_LIMIT - 2}}}[a-z0-9])?")
 
 #: Descriptions of times in error messages: the usual ones, and those of a recording.
 UNIX_TIME, RECORDING_TIME = (
@@ -195,35 +190,6 @@ def split_list(text: str) -> list[str]:
     return [word for word in map(str.strip, re.split(r"[,\n]", text)) if word]
 
 
-def station_id(text: str) -> str:
-    """Validate a station's id.
-
-    Raises:
-        BadRequest: it contains other characters than it may.
-    """
-    if not _STATION_ID.fullmatch(text):
-        raise BadRequest(
-            f"a station's id is 1 to {ID_LIMIT} lower-case letters, digits and inner hyphens, such as p4-stockholm",
-            "id",
-        )
-    return text
-
-
-def slug(name: str) -> str:
-    """A station id made from its name; empty if the name has non-Latin letters, which alone may distinguish it."""
-    apart = unicodedata.normalize("NFKD", name.casefold()).translate({ord("ø"): "o", ord("æ"): "ae"})
-    plain = "".join(c for c in apart if not unicodedata.combining(c))
-    if any(c.isalnum() and not c.isascii() for c in plain):
-        return ""
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:ID_LIMIT].strip("-")
-
-
-def number_id(id: str, number: int) -> str:
-    """An id with a number appended, for another station with the same name."""
-    ending = f"-{number}"
-    return id[: ID_LIMIT - len(ending)].rstrip("-") + ending
-
-
 def mask_password(url: str) -> str:
     """A URL with its password masked."""
     parts = urlsplit(url)
@@ -231,12 +197,6 @@ def mask_password(url: str) -> str:
         return url
     user, _, host = parts.netloc.rpartition("@")
     return parts._replace(netloc=f"{user.partition(':')[0]}:{MASK}@{host}").geturl()
-
-
-def url_identity(url: str) -> str:
-    """The part of a URL that identifies a station: no user name, password or query."""
-    parts = urlsplit(url)
-    return f"{parts.hostname} {parts.port or ''} {parts.path}"
 
 
 def language(text: str) -> str | None:

@@ -224,6 +224,17 @@ def set_timeout(environ: Mapping[str, Any], timeout_s: float | None) -> None:
         sock.settimeout(timeout_s)
 
 
+def cut_when_stalled(environ: Mapping[str, Any], stall_s: float) -> None:
+    """Let the kernel cut a request's connection when it has data for its client, and the client takes none for so long.
+
+    Otherwise a client that requests a large answer and does not read it keeps the connection and the answer's memory
+    forever. gevent's timeouts apply to the whole answer instead, which may be large, and its reader slow.
+    """
+    sock = environ.get(_ENVIRON)
+    if sock is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * stall_s))
+
+
 def discard_messages(ws: Server) -> None:
     """Discard the messages of a client that has nothing to send.
 

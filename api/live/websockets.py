@@ -11,7 +11,7 @@ from flask import Blueprint, g, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
 
-from api import recordings
+from api import microphone_captions
 from api.context import Context, context
 from api.http import access, sockets
 from api.http.parameters import int_query
@@ -23,6 +23,9 @@ from wire.messages import Kind, source_name
 
 blueprint = Blueprint("live", __name__)
 sock = Sock()
+
+#: Longest message from a viewer, which has nothing to send; unfinished ones of thousands of viewers stay in memory.
+VIEWER_MESSAGE_BYTES = 1024
 
 _KINDS = {"live.station": Kind.STATION, "live.job": Kind.JOB, "live.microphone": Kind.MICROPHONE}
 
@@ -67,7 +70,7 @@ def start_event(ctx: Context, kind: Kind, id: str, after: int | None) -> tuple[i
     if kind is Kind.JOB:
         return after or 0, ctx.jobs.get(id).state in ABORTED
     if kind is Kind.MICROPHONE:
-        return after or 0, recordings.state(ctx, id) in ABORTED
+        return after or 0, microphone_captions.state(ctx, id) in ABORTED
     ctx.stations.get(id)
     # Read before the answer begins: captions committed from then on belong to the viewer.
     return ctx.log.progress(source_name(kind, id)).event if after is None else after, False
@@ -76,6 +79,7 @@ def start_event(ctx: Context, kind: Kind, id: str, after: int | None) -> tuple[i
 def serve(ctx: Context, ws: Server, kind: Kind, id: str, after: int, *, aborted: bool) -> None:
     """Send a source's status and captions until either side ends it."""
     source = source_name(kind, id)
+    ws.max_message_size = min(ctx.settings.max_message_bytes, VIEWER_MESSAGE_BYTES)
     with ctx.hub.watch(source) as viewer, ctx.sockets.opened(kind.value, ws, lambda: viewer.signal(Signal.CLOSED)):
         try:
             status = partial(ctx.statuses.get, kind, id)

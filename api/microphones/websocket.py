@@ -17,7 +17,7 @@ from flask import Blueprint, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
 
-from api import on_air, recordings
+from api import microphone_captions, on_air
 from api.context import Context, context
 from api.http import access, sockets
 from api.http.parameters import json_object
@@ -98,7 +98,8 @@ def _record(ctx: Context, ws: Server) -> None:
         relaying = threading.Thread(target=_relay, args=(ctx, ws, follower), name=f"microphone-{hello.id}", daemon=True)
         ended = False
         try:
-            fields = {"resume": greeting.resume, "audio_s": connection.audio_s, "urls": recordings.urls(hello.id)}
+            urls = microphone_captions.urls(hello.id)
+            fields = {"resume": greeting.resume, "audio_s": connection.audio_s, "urls": urls}
             ws.send(json.dumps({"type": "ready", "id": hello.id, "source": source, **fields}))
             relaying.start()
             _receive(ctx, ws, greeting, connection)

@@ -11,9 +11,9 @@ from typing import Any
 from flask import Response
 from werkzeug.datastructures import MultiDict
 
-from api.cues import clean, timed_words
-from api.formats import dumps
 from api.http.problems import Problem
+from api.text.cues import clean, timed_words
+from api.text.formats import dumps
 from wire.errors import BadRequest
 from wire.languages import PHRASED
 from wire.messages import Caption

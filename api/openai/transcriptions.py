@@ -13,7 +13,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
-from api import formats, job_requests, jobs, on_air
+from api import job_requests, jobs, on_air
 from api.context import Context, context
 from api.http import problems, sockets, sse
 from api.http.parameters import NAME_LIMIT, prompt_hot_words
@@ -21,6 +21,7 @@ from api.http.problems import Problem
 from api.live.viewer import Signal
 from api.openai import shapes
 from api.openai.shapes import Options, delta_text, joined_text
+from api.text import formats
 from wire.bus import RedisError
 from wire.captions import latest_revisions
 from wire.errors import UndertextError

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from benchmarks.captions.programme import Programme
 from benchmarks.captions.run import BATCH, Meter, Run
 from ingest.chunker import Chunker, Piece
+from ingest.options import Options
 from ingest.settings import Settings
 from ingest.speech.detector import Detector
 from ingest.speech.speech_detector import make_detectors
@@ -79,7 +80,7 @@ def follow(
             origin_s=0.0,
             content=content,
             onset_samples=piece_detector.onset_samples if piece_detector else 0,
-            language=None if detected else programme.language,
+            options=Options(None if detected else programme.language),
             captured_s=at_s,
         )
         if not chunk.partial or chunk.pcm:

@@ -19,6 +19,9 @@ AHEAD_S = 2.0
 #: If audio arrives this much later throughout a window, audio was lost or the sender's clock is slow, in seconds.
 BEHIND_S = 2.0
 
+#: The origin of a source that sends continuously is settled after it has not moved for this long, in seconds.
+SETTLE_S = 1.0
+
 #: Length of a window, in seconds. Packets that are only briefly late are tolerated.
 WINDOW_S = 60.0
 
@@ -33,7 +36,7 @@ class LiveClock:
             it never stops moving.
     """
 
-    def __init__(self, *, settle_s: float = 1.0, patience_s: float = 15.0) -> None:
+    def __init__(self, *, settle_s: float = SETTLE_S, patience_s: float = 15.0) -> None:
         self._settle_s = settle_s
         self._patience_s = patience_s
         self._samples = 0

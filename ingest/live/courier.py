@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 #: Pause before a retry if Redis is unavailable or the queue is full, in seconds.
 PAUSE_S = 0.5
 
+#: At the end, chunks are sent for at most this long, in seconds.
+DRAIN_S = 3.0
+
 #: Minimum interval between two published statuses, in seconds.
 STATUS_EVERY_S = 1.0
 
@@ -64,7 +67,7 @@ class Courier:
         self._outbox = outbox
         self._status = status
         self._metrics = metrics
-        self._hold = hold
+        self.hold = hold
         self._on_sent = on_sent
         self._on_queued = on_queued
         self._send_extra = send_extra
@@ -101,15 +104,15 @@ class Courier:
                 self._status = status
                 self._dirty = True
 
-    def close(self, *, timeout_s: float = 3.0, discard: bool = False) -> None:
-        """Send what is left, for at most `timeout_s`, and stop; with `discard`, send nothing, not even the status."""
+    def close(self, *, discard: bool = False) -> None:
+        """Send what is left, and stop; with `discard`, send nothing, not even the status."""
         if discard:
             self._outbox.clear()
             self._dirty = False
-        self._drain_until_s = 0.0 if discard else time.monotonic() + timeout_s
+        self._drain_until_s = 0.0 if discard else time.monotonic() + DRAIN_S
         self._closing.set()
         if self._thread.is_alive():
-            self._thread.join(timeout=timeout_s + 5)
+            self._thread.join(timeout=DRAIN_S + 5)
 
     def _run(self) -> None:
         while True:
@@ -122,14 +125,14 @@ class Courier:
                 self._closing.wait(PAUSE_S)
                 if closing:
                     time.sleep(PAUSE_S)
-            if self._hold() is Hold.HELD:
+            if self.hold() is Hold.HELD:
                 self._send_extra()
             self._save_status()
         if self._drain_until_s:
             self._save_status(now=True)
 
     def _send(self, chunk: Chunk) -> bool:
-        if self._hold() is not Hold.HELD:
+        if self.hold() is not Hold.HELD:
             return False
         began_s = time.perf_counter()
         try:
@@ -162,7 +165,7 @@ class Courier:
         return True
 
     def _save_status(self, *, now: bool = False) -> None:
-        if not self._dirty or self._hold() is not Hold.HELD:
+        if not self._dirty or self.hold() is not Hold.HELD:
             return
         if not now and time.monotonic() - self._saved_s < STATUS_EVERY_S:
             return

@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable
 
 from ingest.chunker import Chunker, Piece
-from ingest.live.clock import LiveClock
+from ingest.live.clock import SETTLE_S, LiveClock
 from ingest.live.outbox import Outbox
+from ingest.options import NO_OPTIONS, Options
+from ingest.settings import Settings
 from ingest.speech.detector import Detector, MakeDetector
 from wire.audio import SAMPLE_BYTES, seconds
 from wire.chunk import Chunk
-from wire.messages import Task, split_source
+from wire.messages import split_source
 from wire.metrics import IngestMetrics
 
 log = logging.getLogger(__name__)
@@ -31,7 +33,6 @@ class LiveCutter:
 
     Args:
         source: its name.
-        partial_samples: interval of partial chunks; 0 for none.
         partials_wanted: returns True if partial chunks are of use: somebody watches, and transcribers take them.
         steady: for a microphone: one epoch from one `open` to the next regardless of its clock, with a last chunk even
             if no audio arrived.
@@ -42,15 +43,10 @@ class LiveCutter:
         self,
         source: str,
         outbox: Outbox,
+        settings: Settings,
         metrics: IngestMetrics,
         make_detector: MakeDetector,
         *,
-        chunk_samples: int,
-        lead_samples: int,
-        language: str | None = None,
-        hot_words: tuple[str, ...] = (),
-        task: Task | None = None,
-        partial_samples: int = 0,
         partials_wanted: Callable[[], bool] = lambda: True,
         steady: bool = False,
         now_s: Callable[[], float] = time.time,
@@ -58,20 +54,14 @@ class LiveCutter:
         self._source = source
         self._kind = split_source(source)[0]
         self._outbox = outbox
+        self._settings = settings
         self._metrics = metrics
         self._make_detector = make_detector
-        self._chunk_samples = chunk_samples
-        self._lead_samples = lead_samples
-        self._language = language
-        self._hot_words = hot_words
-        self._task = task
-        self._partial_samples = partial_samples
         self._partials_wanted = partials_wanted
         self._steady = steady
         self._now_s = now_s
         self._connection = 0
         self._before_s = 0.0  # audio of this connection before the epoch began
-        self._settle_s = 1.0
         self._chunker: Chunker | None = None
         self._detector: Detector
         self._clock: LiveClock
@@ -81,8 +71,9 @@ class LiveCutter:
         self.activity = ""
         self.audio_s = 0.0  # received since the connection began
 
-    def open(self, *, settle_s: float = 1.0) -> None:
+    def open(self, options: Options = NO_OPTIONS, *, settle_s: float = SETTLE_S) -> None:
         """Begin a connection: a new epoch with its own clock."""
+        self._options = options
         self._settle_s = settle_s
         self.audio_s = 0.0
         self._begin()
@@ -119,10 +110,6 @@ class LiveCutter:
         self._send_partial(chunker, now_s)
         return False
 
-    def configure(self, language: str | None, task: Task | None, hot_words: tuple[str, ...]) -> None:
-        """Set the language, task and hot words of the audio after the next `open`."""
-        self._language, self._task, self._hot_words = language, task, hot_words
-
     def flush(self) -> None:
         """Send the remaining audio, as no more will arrive for a while, without marking it as the last."""
         if self._chunker is not None and (piece := self._chunker.flush()):
@@ -137,7 +124,7 @@ class LiveCutter:
     def _begin(self) -> None:
         self._connection += 1
         self._before_s = self.audio_s
-        self._chunker = Chunker(self._chunk_samples, self._lead_samples)
+        self._chunker = Chunker(self._settings.chunk_samples, self._settings.lead_samples)
         self._detector = self._make_detector()
         self._clock = LiveClock(settle_s=self._settle_s)
         self._held, self._ahead_samples = [], 0
@@ -165,11 +152,12 @@ class LiveCutter:
 
     def _send_partial(self, chunker: Chunker, now_s: float) -> None:
         """Send the next chunk as far as it has arrived, if it is due and contains speech."""
-        if not self._partial_samples or chunker.pending_samples < self._ahead_samples + self._partial_samples:
+        every_samples = self._settings.partial_samples
+        if not every_samples or chunker.pending_samples < self._ahead_samples + every_samples:
             return
         self._ahead_samples = chunker.pending_samples
         # Sources that send in bursts, such as HLS, complete a chunk in a moment.
-        in_time = now_s - self._sent_s >= seconds(self._partial_samples) / 2
+        in_time = now_s - self._sent_s >= seconds(every_samples) / 2
         if not in_time or len(self._outbox) or not self._partials_wanted():
             return
         self._sent_s = now_s
@@ -186,8 +174,6 @@ class LiveCutter:
             origin_s=self._clock.settle(self._now_s()),
             content=content,
             onset_samples=detector.onset_samples,
-            language=self._language,
-            hot_words=self._hot_words,
-            task=self._task,
+            options=self._options,
             captured_s=captured_s,
         )

@@ -19,7 +19,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import IO, Any
 
 import ffmpeg
@@ -45,6 +44,14 @@ LOCAL_FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,mpegvideo,mxf,nut,ogg,oma,opus,rm,sox,spx,tak,tta,truehd,voc,"
     "vorbis,w64,wav,webm_dash_manifest,wsaud,wv,xwma"
 )
+
+#: Largest picture that is decoded, in pixels: covers and video frames are decoded only to describe them, and a megabyte
+#: of PNG may hold 256 million pixels, for which each reader of the file would need a gigabyte.
+MAX_PIXELS = 8192 * 8192
+
+#: Memory that ffmpeg or ffprobe may allocate, in bytes. A source may describe itself without end, as an HLS playlist
+#: that never closes: that took 125 MB a second.
+MAX_MEMORY_BYTES = 1 << 30
 
 #: Lines of stderr kept for the status.
 KEPT_LINES = 8
@@ -112,7 +119,8 @@ def decode_command(
 
 def input_options(*, remote: bool, live: bool, timeout_s: float, format: str = "") -> dict[str, Any]:
     """Options of ffmpeg and ffprobe for reading a source; see `decode_command`."""
-    options: dict[str, Any] = {"threads": 1}  # enough for one track; many sources share the machine
+    # One thread is enough for one track; many sources share the machine.
+    options: dict[str, Any] = {"threads": 1, "max_pixels": MAX_PIXELS}
     if format:
         options["f"] = format
     if remote:
@@ -134,13 +142,17 @@ def input_options(*, remote: bool, live: bool, timeout_s: float, format: str = "
     return options
 
 
-def tied_to_parent(command: list[str]) -> list[str]:
-    """Wrap a command so that the kernel kills it when the thread that started it dies, for whatever reason.
+def confined(command: list[str]) -> list[str]:
+    """Wrap a command so that the kernel limits its memory, and kills it when the thread that started it dies.
 
-    Without setpriv (util-linux), ffmpeg exits a little later, at its next write to the broken pipe.
+    Without prlimit and setpriv (util-linux), an endless playlist fills the memory until the source counts as stalled,
+    and ffmpeg survives its parent until its next write to the broken pipe.
     """
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "KILL", "--", *command] if setpriv else command
+    if prlimit := shutil.which("prlimit"):
+        command = [prlimit, f"--data={MAX_MEMORY_BYTES}", *command]
+    if setpriv := shutil.which("setpriv"):
+        command = [setpriv, "--pdeathsig", "KILL", "--", *command]
+    return command
 
 
 class Process:
@@ -163,7 +175,7 @@ class Process:
         self._lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
         try:
             self._process = subprocess.Popen(
-                tied_to_parent(command),
+                confined(command),
                 stdin=self._coded.write_end if self._coded else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -187,9 +199,7 @@ class Process:
     def __enter__(self) -> Process:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from ingest.media import mp3
 
@@ -21,23 +20,11 @@ _ADTS_HEADER_BYTES = 7
 _BLOCK_SAMPLES = 1024
 
 
-class Header(Protocol):
-    """The required part of a frame's header."""
-
-    @property
-    def n_bytes(self) -> int:
-        """Bytes of the frame, including the header."""
-
-    @property
-    def duration_s(self) -> float:
-        """Duration of the frame, in seconds."""
-
-
 @dataclass(frozen=True, slots=True)
 class Adts:
     """The header of an AAC frame."""
 
-    n_bytes: int
+    n_bytes: int  # of the frame, including the header
     duration_s: float
 
 
@@ -61,7 +48,7 @@ def adts_at(data: bytes, at: int) -> Adts | None:
 
 
 #: The header parser of each format.
-FORMATS: dict[str, Callable[[bytes, int], Header | None]] = {"aac": adts_at, "mp3": mp3.frame_at}
+FORMATS: dict[str, Callable[[bytes, int], Adts | mp3.Frame | None]] = {"aac": adts_at, "mp3": mp3.frame_at}
 
 
 class Frames:

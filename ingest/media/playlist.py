@@ -6,8 +6,8 @@ would report "Invalid data found when processing input" for most of them. HLS pl
 
 from __future__ import annotations
 
-import configparser
 import re
+import socket
 import ssl
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,16 +16,16 @@ from urllib.parse import urlsplit
 import httpx
 
 from ingest.errors import Refused, Unreachable
-from ingest.media import mp3
-from ingest.media.ffmpeg import USER_AGENT, without_passwords
+from ingest.media import mp3, web
+from ingest.media.ffmpeg import without_passwords
 from ingest.media.probe import Probe, Track, looks_like_html
 from wire.errors import NotAudio, SourceError
 
 #: Maximum depth of playlists that link to playlists.
 MAX_DEPTH = 4
 
-#: Keys of the entries of a .pls playlist.
-_FILE = re.compile("file[0-9]{1,9}")
+#: An entry of a .pls playlist.
+_FILE = re.compile(r"file([0-9]{1,9})", re.IGNORECASE)
 
 #: Maximum number of bytes read of a playlist, or of a page that may not be audio.
 HEAD_BYTES = 65_536
@@ -61,16 +61,6 @@ class Address:
         return self.probe.format if self.probe else ""
 
 
-def make_client(timeout_s: float) -> httpx.Client:
-    """The client for `resolve`; it may be shared between threads."""
-    return httpx.Client(
-        follow_redirects=True,
-        timeout=httpx.Timeout(timeout_s),
-        headers={"User-Agent": USER_AGENT, "Accept": "*/*"},
-        limits=httpx.Limits(max_keepalive_connections=0),  # streams are left in the middle, never reused
-    )
-
-
 def resolve(url: str, client: httpx.Client, *, turn: int = 0, depth: int = 0) -> Address:
     """Resolve `url` to the address that ffmpeg should read.
 
@@ -94,7 +84,7 @@ def resolve(url: str, client: httpx.Client, *, turn: int = 0, depth: int = 0) ->
     url = str(parsed)  # encoded: ffmpeg sends letters and spaces unencoded, and cannot look up a host with å
     try:
         # Some stations only present themselves as one if titles are requested, as ffmpeg does.
-        with client.stream("GET", url, headers={"Icy-MetaData": "1"}) as answer:
+        with web.get(client, url, headers={"Icy-MetaData": "1"}) as answer:
             return _classify(url, answer, client, turn, depth)
     except httpx.RemoteProtocolError:
         return Address(url, icy=True)  # "ICY 200 OK": SHOUTcast 1, which ffmpeg understands
@@ -152,21 +142,20 @@ def parse(playlist: bytes) -> list[str]:
     """The entries of a .pls or .m3u playlist, in order."""
     text = playlist.decode("utf-8-sig", errors="replace")
     if text.lstrip().lower().startswith("[playlist]"):
-        reader = configparser.ConfigParser(interpolation=None, strict=False)
-        try:
-            reader.read_string(text.lstrip())
-        except configparser.Error:
-            return []
-        section = reader[reader.sections()[0]]
-        files = [(key, value) for key, value in section.items() if _FILE.fullmatch(key)]
-        return [value for _, value in sorted(files, key=lambda item: int(item[0][4:])) if value]
+        # Not with configparser: its time grows with the square of a line's spaces, to a minute for HEAD_BYTES of them.
+        files: dict[int, str] = {}
+        for line in text.splitlines():
+            key, _, value = line.partition("=")
+            if (match := _FILE.fullmatch(key.strip())) and value.strip():
+                files[int(match[1])] = value.strip()
+        return [files[number] for number in sorted(files)]
     lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 
 def _read_head(answer: httpx.Response, n_bytes: int) -> tuple[bytes, mp3.Frame | None]:
     head, frame = b"", None
-    for part in answer.iter_bytes():
+    for part in web.parts(answer):
         head += part
         frame = mp3.first_frame(head)
         if frame or len(head) >= n_bytes:
@@ -190,20 +179,12 @@ def _refused(host: str, status: int) -> SourceError:
 def _unreachable(host: str, error: httpx.ConnectError) -> SourceError:
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return Unreachable(f"the certificate of {host} is not valid: {cause.verify_message}")
-        if isinstance(cause, OSError) and cause.errno is not None and cause.errno < 0:  # socket.gaierror
-            return _no_such_host(host)
-        if isinstance(cause, ConnectionRefusedError):
-            return SourceError(f"{host} refused the connection: its server is down, or the port is wrong")
+        match cause:
+            case ssl.SSLCertVerificationError():
+                return Unreachable(f"the certificate of {host} is not valid: {cause.verify_message}")
+            case socket.gaierror():
+                return Unreachable(f"there is no server named {host}: check the address, and this machine's network")
+            case ConnectionRefusedError():
+                return SourceError(f"{host} refused the connection: its server is down, or the port is wrong")
         cause = cause.__cause__ or cause.__context__
-    text = str(error)
-    if "Name or service not known" in text or "name resolution" in text or "No address" in text:
-        return _no_such_host(host)
-    if "refused" in text:
-        return SourceError(f"{host} refused the connection: its server is down, or the port is wrong")
-    return Unreachable(f"{host} cannot be reached: {text}")
-
-
-def _no_such_host(host: str) -> SourceError:
-    return Unreachable(f"there is no server named {host}: check the address, and this machine's network")
+    return Unreachable(f"{host} cannot be reached: {error}")

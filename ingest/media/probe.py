@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ingest.media.ffmpeg import find_program, input_options, tied_to_parent, without_passwords
+from ingest.media.ffmpeg import confined, find_program, input_options, without_passwords
 from ingest.media.relay import environment
 from wire.errors import NotAudio, SourceError, SourceStalled
 
@@ -131,7 +131,7 @@ def _probe(target: str, *, remote: bool, live: bool, timeout_s: float) -> Probe:
         command += [f"-{name}", str(value)]
     try:
         done = subprocess.run(
-            tied_to_parent([*command, target]),
+            confined([*command, target]),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=2 * timeout_s,

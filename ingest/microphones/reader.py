@@ -8,16 +8,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from ingest.context import Context
 from ingest.live.courier import Courier, first_status
 from ingest.live.cutter import LiveCutter
 from ingest.live.lease import Hold
 from ingest.live.outbox import Outbox
 from ingest.microphones.converter import Converter
-from ingest.settings import Settings
-from ingest.speech.detector import MakeDetector
-from wire.bus import Redis, RedisError
+from ingest.options import Options
+from wire.bus import RedisError
 from wire.messages import Hello, Kind, State, source_name
-from wire.metrics import IngestMetrics
 from wire.microphone import Frame, Microphones, Position
 
 log = logging.getLogger(__name__)
@@ -39,43 +38,29 @@ class MicrophoneReader:
     """
 
     def __init__(
-        self,
-        redis: Redis,
-        hello: Hello,
-        settings: Settings,
-        metrics: IngestMetrics,
-        make_detector: MakeDetector,
-        stop: threading.Event,
-        *,
-        worker: str,
-        hold: Callable[[], Hold],
-        partials_wanted: Callable[[], bool] = lambda: True,
+        self, context: Context, hello: Hello, *, hold: Callable[[], Hold], partials_wanted: Callable[[], bool]
     ) -> None:
         self._hello = hello
         self._connection = 1
         self._source = source_name(Kind.MICROPHONE, hello.id)
-        self._microphones = Microphones(redis)
-        self._idle_s = settings.microphone_idle_s
-        self._stop = stop
-        shed = metrics.shed_s.labels(Kind.MICROPHONE)
-        outbox = Outbox(settings.live_max_lag_s, on_shed=lambda seconds: shed.inc(seconds))
-        self._hold = hold
+        self._microphones = Microphones(context.redis)
+        self._idle_s = context.settings.microphone_idle_s
+        self._stop = context.stopping
+        shed_s = context.metrics.shed_s.labels(Kind.MICROPHONE)
+        outbox = Outbox(context.settings.live_max_lag_s, on_shed=shed_s.inc)
         #: For each frame whose audio is not in chunks yet: the entry before it, and the audio before it in seconds.
         self._fed: deque[tuple[bytes, float]] = deque()
         self._before_s = 0.0  # audio of earlier connections
         self._disconnected_at_s: float | None = None  # monotonic time of its disconnection; None while connected
         self._giving_way = False  # it ends unless it is resumed
-        self._courier = Courier(
-            redis, outbox, first_status(self._source, worker), metrics, hold=hold, on_sent=self._save_position
-        )
+        status = first_status(self._source, context.worker)
+        self._courier = Courier(context.redis, outbox, status, context.metrics, hold=hold, on_sent=self._save_position)
         self._cutter = LiveCutter(
             self._source,
             outbox,
-            metrics,
-            make_detector,
-            chunk_samples=settings.chunk_samples,
-            lead_samples=settings.lead_samples,
-            partial_samples=settings.partial_samples,
+            context.settings,
+            context.metrics,
+            context.make_detector,
             partials_wanted=partials_wanted,
             steady=True,
         )
@@ -120,7 +105,7 @@ class MicrophoneReader:
             self._end(State.FINISHED, detail)
             log.info("microphone %s: closed after %.1f s", self._hello.id, self._before_s + self._cutter.audio_s)
         except ValueError as error:
-            self._cutter.open()
+            self._cutter.open(Options.of(self._hello))
             self._end(State.FAILED, str(error))
             log.warning("microphone %s: %s", self._hello.id, error)
         except Exception:
@@ -141,8 +126,7 @@ class MicrophoneReader:
         )
         log.info("microphone %s: open (%d Hz)", self._hello.id, self._hello.sample_rate)
         self._before_s += self._cutter.audio_s
-        self._cutter.configure(self._hello.language, self._hello.task, self._hello.hot_words)
-        self._cutter.open()
+        self._cutter.open(Options.of(self._hello))
 
     def _pause(self) -> None:
         """Flush the audio before the loss of the connection, so that it is captioned now."""
@@ -175,7 +159,7 @@ class MicrophoneReader:
     def _read(self) -> str | None:
         """Read to the end; return why it ended, or None if it has not and another process should continue."""
         after, last_frame_s = b"", time.monotonic()
-        while not self._stop.is_set() and self._hold() is not Hold.LOST:
+        while not self._stop.is_set() and self._courier.hold() is not Hold.LOST:
             try:
                 if not after:
                     after = self._resume_point()

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 import time
 
+from ingest.context import Context
 from ingest.live.lease import Leases
 from ingest.microphones.reader import GRACE_S, MicrophoneReader
-from ingest.settings import Settings
-from ingest.speech.detector import MakeDetector
-from wire.bus import Redis, RedisError
+from wire.bus import RedisError
 from wire.errors import DecodeError
 from wire.messages import Hello, Kind, source_name
-from wire.metrics import IngestMetrics
 from wire.microphone import Microphones
 from wire.queue import ChunkQueue
 
@@ -29,42 +26,33 @@ POLL_EVERY_S = 2.0
 
 
 class MicrophoneSupervisor:
-    """Takes announced microphones and starts a reader for each.
+    """Takes announced microphones and starts a reader for each."""
 
-    Args:
-        worker: name of this process.
-    """
-
-    def __init__(
-        self, redis: Redis, settings: Settings, metrics: IngestMetrics, make_detector: MakeDetector, *, worker: str
-    ) -> None:
-        self._redis = redis
-        self._settings = settings
-        self._metrics = metrics
-        self._make_detector = make_detector
-        self._worker = worker
-        self._microphones = Microphones(redis)
-        self._leases = Leases(redis, worker, ttl_s=settings.lease_s)
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._microphones = Microphones(context.redis)
+        self._leases = Leases(context.redis, context.worker, ttl_s=context.settings.lease_s)
         self._readers: dict[str, MicrophoneReader] = {}
-        self._queue = ChunkQueue(redis)
+        self._queue = ChunkQueue(context.redis)
         self._partials_ignored = False  # no transcriber takes partial chunks
         self._polled_s = 0.0
 
-    def run(self, stop: threading.Event) -> None:
-        """Take microphones until `stop` is set; another process continues those that are open."""
+    def run(self) -> None:
+        """Take microphones until the process should stop; another one continues those that are open."""
+        stopping = self._context.stopping
         self._leases.start()
-        while not stop.is_set():
+        while not stopping.is_set():
             self._reap()
             with contextlib.suppress(RedisError):
                 self._partials_ignored = self._queue.partials_ignored()
-            self._metrics.running.labels(Kind.MICROPHONE).set(len(self._readers))
-            free = self._settings.max_microphones - len(self._readers)
+            self._context.metrics.running.labels(Kind.MICROPHONE).set(len(self._readers))
+            free = self._context.settings.max_microphones - len(self._readers)
             if free <= 0:
                 self._make_room()
-                stop.wait(0.5)
+                stopping.wait(0.5)
                 continue
-            for hello in self._next(stop)[:free]:
-                self._take(hello, stop)
+            for hello in self._next()[:free]:
+                self._take(hello)
         until_s = time.monotonic() + 5.0
         for reader in self._readers.values():
             reader.join(max(0.1, until_s - time.monotonic()))
@@ -91,7 +79,7 @@ class MicrophoneSupervisor:
         for reader in disconnected[: max(0, needed)]:
             reader.give_way()
 
-    def _next(self, stop: threading.Event) -> list[Hello]:
+    def _next(self) -> list[Hello]:
         """Microphones without a reader: those that a dead process has left, else one that has just opened."""
         try:
             if time.monotonic() - self._polled_s > POLL_EVERY_S:
@@ -101,12 +89,12 @@ class MicrophoneSupervisor:
             hello = self._microphones.next(1.0)
             return [hello] if hello else []
         except RedisError:
-            stop.wait(1.0)
+            self._context.stopping.wait(1.0)
         except DecodeError as error:
             log.warning("invalid announcement of a microphone: %s", error)
         return []
 
-    def _take(self, hello: Hello, stop: threading.Event) -> None:
+    def _take(self, hello: Hello) -> None:
         source = source_name(Kind.MICROPHONE, hello.id)
         if hello.id in self._readers:
             return
@@ -117,13 +105,8 @@ class MicrophoneSupervisor:
             log.debug("microphone %s was not taken yet: %s", hello.id, error)
             return
         self._readers[hello.id] = reader = MicrophoneReader(
-            self._redis,
+            self._context,
             hello,
-            self._settings,
-            self._metrics,
-            self._make_detector,
-            stop,
-            worker=self._worker,
             hold=lambda: self._leases.hold(source),
             partials_wanted=lambda: not self._partials_ignored,
         )

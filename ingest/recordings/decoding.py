@@ -10,45 +10,29 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-import httpx
 from rq.timeouts import JobTimeoutException
 
 from ingest.chunker import Chunker, Piece
+from ingest.context import Context
 from ingest.media.coded import PIPE_BYTES
 from ingest.media.ffmpeg import Process, decode_command
+from ingest.options import NO_OPTIONS, Options
 from ingest.recordings.attempt import Attempt, Interrupted, JobEnded, check_not_ended
 from ingest.recordings.ending import Ending, NothingDecoded
-from ingest.recordings.recording import FETCH_STALL_S, Recording, fetch, fetched_path, find, repaired_path, upload_path
-from ingest.settings import Settings
-from ingest.speech.detector import Detector, MakeDetector, SilenceDetector
+from ingest.recordings.recording import FETCH_STALL_S, Locator, Recording
+from ingest.speech.detector import Detector
 from wire.audio import SAMPLE_BYTES, samples, seconds
-from wire.bus import Redis
 from wire.captions import CaptionLog
 from wire.chunk import Chunk
-from wire.errors import QueueFull, SourceError, UndertextError, UnknownSource
-from wire.messages import Job, Kind, State, Status, Task, source_name
-from wire.metrics import IngestMetrics
+from wire.errors import QueueFull, UndertextError, UnknownSource
+from wire.messages import Job, Kind, State, Status, source_name
 from wire.queue import ChunkQueue
 from wire.sources import Jobs, Statuses
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Context:
-    """The resources that a decoding needs."""
-
-    redis: Redis
-    settings: Settings
-    metrics: IngestMetrics
-    client: httpx.Client
-    make_detector: MakeDetector = SilenceDetector
-    stopping: threading.Event = field(default_factory=threading.Event)
 
 
 class Decoding:
@@ -68,9 +52,7 @@ class Decoding:
         self._captioned_seq = 0
         self._status = Status(self._source)
         self._chunker: Chunker
-        self._language: str | None = None
-        self._task: Task | None = None
-        self._hot_words: tuple[str, ...] = ()
+        self._options = NO_OPTIONS
         self._endless = False
 
     def run(self, *, final: bool = True) -> None:
@@ -115,7 +97,7 @@ class Decoding:
             self._context.metrics.jobs.labels(outcome).inc()
             self._context.metrics.running.labels(Kind.JOB).set(0)
             if job is not None and outcome in ("decoded", "cancelled", "failed"):
-                self._remove_files(job)
+                self._locator(job).remove_files()
 
     def give_up(self) -> None:
         """Mark the job as failed because no further attempt follows, unless it was decoded completely."""
@@ -123,7 +105,7 @@ class Decoding:
             job = self._jobs.get(self._id)
             if not job.decoded:
                 self._fail("every process that decoded it was killed; it may need more memory than is available")
-                self._remove_files(job)
+                self._locator(job).remove_files()
 
     def _decode(self, job: Job) -> None:
         self._attempt.check_redis_run()
@@ -131,15 +113,15 @@ class Decoding:
         if done.finished:
             return
         self._first_seq = self._captioned_seq = done.next_seq
-        recording = find(job, self._settings, self._context.client, self._attempt.check)
+        locator = self._locator(job)
+        recording = locator.find()
         self._announce(recording)
         try:
             warning = self._stream(recording, job)
         except NothingDecoded as failure:
             if not recording.remote or recording.probe.hls:
                 raise failure.reason from failure
-            recording = fetch(recording, job, self._settings, self._context.client, self._attempt.check)
-            warning = self._stream(recording, job)
+            warning = self._stream(locator.fetch(recording), job)
         self._finish(warning)
 
     def _stream(self, recording: Recording, job: Job) -> str:
@@ -152,7 +134,7 @@ class Decoding:
             recording.target, remote=recording.remote, live=False, track=recording.track, timeout_s=FETCH_STALL_S
         )
         self._detector = self._context.make_detector()
-        self._language, self._task, self._hot_words = job.language, job.task, job.hot_words
+        self._options = Options.of(job)
         self._endless = recording.endless
         self._chunker = chunker = Chunker(self._settings.chunk_samples, self._settings.lead_samples)
         limit = samples(self._settings.max_upload_hours * 3600)
@@ -163,6 +145,8 @@ class Decoding:
                 self._attempt.check()
                 for piece in chunker.feed(pcm):
                     self._put(piece)
+                if chunker.samples >= limit:  # before more is read: the silence before a late track may last for years
+                    break
             if chunker.samples >= limit:
                 length = f"{self._settings.max_upload_hours:g} hours (MAX_UPLOAD_HOURS)"
                 return f"only the first {length} were captioned"
@@ -217,9 +201,7 @@ class Decoding:
             origin_s=0.0,
             content=content,
             onset_samples=self._detector.onset_samples,
-            language=self._language,
-            task=self._task,
-            hot_words=self._hot_words,
+            options=self._options,
             captured_s=time.time(),
         )
         while piece.seq - self._captioned_seq >= self._settings.upload_ahead_chunks:
@@ -251,14 +233,8 @@ class Decoding:
         statuses = Statuses(self._context.redis, retention_s=self._settings.retention_s)
         self._attempt.with_retries(lambda: statuses.save(status))
 
-    def _remove_files(self, job: Job) -> None:
-        try:
-            for made in (fetched_path, repaired_path):
-                made(job, self._settings).unlink(missing_ok=True)
-            if job.path:
-                upload_path(job, self._settings).unlink(missing_ok=True)
-        except (OSError, SourceError) as error:
-            log.warning("job %s: its file could not be deleted: %s", self._id, error)
+    def _locator(self, job: Job) -> Locator:
+        return Locator(job, self._context, self._attempt.check)
 
 
 def _with_leading_silence(decoded: Iterator[bytes], start_s: float) -> Iterator[bytes]:

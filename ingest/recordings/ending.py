@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ingest.media.probe import explain
+from ingest.recordings.recording import Recording
 from wire.errors import SourceError
-
-if TYPE_CHECKING:
-    from ingest.recordings.recording import Recording
 
 #: A recording that ends this much earlier than its header says was cut off, in seconds.
 EARLY_S = 2.0

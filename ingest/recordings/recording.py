@@ -18,10 +18,10 @@ from pathlib import Path
 
 import httpx
 
-from ingest.media import mp3
+from ingest.context import Context
+from ingest.media import mp3, web
 from ingest.media.playlist import resolve
-from ingest.media.probe import Probe, Track, probe_file, probe_url
-from ingest.settings import Settings
+from ingest.media.probe import Probe, probe_file, probe_url
 from wire.errors import NotAudio, SourceError
 from wire.messages import Job
 
@@ -55,135 +55,137 @@ class Recording:
         tracks = self.probe.tracks
         if len(tracks) == 1:
             return ""
-        track: Track = tracks[self.track]
+        track = tracks[self.track]
         about = ", ".join(part for part in (track.language, track.title) if part)
         return f"audio track {self.track} of {len(tracks)}, counted from 0" + (f" ({about})" if about else "")
 
 
-def upload_path(job: Job, settings: Settings) -> Path:
-    """Path of a job's upload.
-
-    Raises:
-        SourceError: the path is outside the uploads folder.
-    """
-    path = (settings.uploads / job.path).resolve()
-    if not job.path or not path.is_relative_to(settings.uploads):
-        raise SourceError(f"{job.path!r} is not in the uploads folder")
-    return path
-
-
-def find(job: Job, settings: Settings, client: httpx.Client, check: Callable[[], None]) -> Recording:
-    """Locate and probe a job's recording.
+class Locator:
+    """Locates and probes a job's recording.
 
     Args:
         check: called regularly during long steps; raises if the job should stop.
-
-    Raises:
-        NotAudio: it is not a recording, or larger or longer than allowed.
-        SourceError: it cannot be read.
     """
-    if not job.url:
-        return _on_disk(upload_path(job, settings), job, settings, check)
-    address = resolve(job.url, client)
-    n_mb, most_mb = (address.n_bytes or 0) / 1e6, settings.max_fetch_mb
-    if n_mb > most_mb:
-        raise NotAudio(f"it has {n_mb:.0f} MB; at most {most_mb:g} MB are allowed (MAX_FETCH_MB)")
-    if address.live:
-        raise NotAudio(LIVE)
-    probe = probe_url(address.url, live=False, timeout_s=FETCH_STALL_S)
-    if probe.duration_s is None and (address.icy or probe.hls):
-        raise NotAudio(LIVE)
-    endless = probe.duration_s is None and address.n_bytes is None
-    return _checked(Recording(address.url, True, probe, 0, endless=endless), job, settings)
 
+    def __init__(self, job: Job, context: Context, check: Callable[[], None]) -> None:
+        self._job = job
+        self._client = context.client
+        self._settings = context.settings
+        self._check = check
+        # The API deletes leftover files in this folder.
+        folder = context.settings.data_folder / "uploads"
+        self._fetched_path, self._repaired_path = folder / f"{job.id}.fetched", folder / f"{job.id}.mended"
 
-def fetch(
-    recording: Recording, job: Job, settings: Settings, client: httpx.Client, check: Callable[[], None]
-) -> Recording:
-    """Download a recording to our disk. The caller must delete it.
+    def find(self) -> Recording:
+        """Locate and probe the recording.
 
-    Args:
-        check: called for each part; raises if the job should stop.
+        Raises:
+            NotAudio: it is not a recording, or larger or longer than allowed.
+            SourceError: it cannot be read.
+        """
+        if not self._job.url:
+            return self._on_disk(self._uploaded())
+        address = resolve(self._job.url, self._client)
+        n_mb, most_mb = (address.n_bytes or 0) / 1e6, self._settings.max_fetch_mb
+        if n_mb > most_mb:
+            raise NotAudio(f"it has {n_mb:.0f} MB; at most {most_mb:g} MB are allowed (MAX_FETCH_MB)")
+        if address.live:
+            raise NotAudio(LIVE)
+        probe = probe_url(address.url, live=False, timeout_s=FETCH_STALL_S)
+        if probe.duration_s is None and (address.icy or probe.hls):
+            raise NotAudio(LIVE)
+        endless = probe.duration_s is None and address.n_bytes is None
+        return self._checked(Recording(address.url, True, probe, 0, endless=endless))
 
-    Raises:
-        NotAudio: it is larger than allowed.
-        SourceError: the network failed, or the disk is full.
-    """
-    path = fetched_path(job, settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    most_bytes = settings.max_fetch_mb * 1e6
-    n_bytes = 0
-    try:
-        with client.stream("GET", recording.target) as answer, path.open("wb") as file:
-            answer.raise_for_status()
-            for part in answer.iter_bytes(1 << 20):
-                check()
-                n_bytes += len(part)
-                if n_bytes > most_bytes:
-                    raise NotAudio(f"it has more than {settings.max_fetch_mb:g} MB (MAX_FETCH_MB)")
-                if _disk_full(path.parent):
-                    raise SourceError("the server's disk is full")
-                file.write(part)
-    except httpx.HTTPError as error:
-        raise SourceError(f"it broke off after {n_bytes / 1e6:.0f} MB: {error or type(error).__name__}") from error
-    log.info("job %s: fetched %.1f MB, as its server does not support range requests", job.id, n_bytes / 1e6)
-    return _on_disk(path, job, settings, check)
+    def fetch(self, recording: Recording) -> Recording:
+        """Download a recording to our disk.
 
+        Raises:
+            NotAudio: it is larger than allowed.
+            SourceError: the network failed, or the disk is full.
+        """
+        folder, most_mb = self._fetched_path.parent, self._settings.max_fetch_mb
+        folder.mkdir(parents=True, exist_ok=True)
+        n_bytes = 0
+        try:
+            with web.get(self._client, recording.target) as answer, self._fetched_path.open("wb") as file:
+                answer.raise_for_status()
+                for part in web.parts(answer, 1 << 20):
+                    self._check()
+                    n_bytes += len(part)
+                    if n_bytes > most_mb * 1e6:
+                        raise NotAudio(f"it has more than {most_mb:g} MB (MAX_FETCH_MB)")
+                    if _disk_full(folder):
+                        raise SourceError("the server's disk is full")
+                    file.write(part)
+        except httpx.HTTPError as error:
+            raise SourceError(f"it broke off after {n_bytes / 1e6:.0f} MB: {error or type(error).__name__}") from error
+        megabytes = n_bytes / 1e6
+        log.info("job %s: fetched %.1f MB, as its server does not support range requests", self._job.id, megabytes)
+        return self._on_disk(self._fetched_path)
 
-def fetched_path(job: Job, settings: Settings) -> Path:
-    """Path to which `fetch` downloads a job's recording. The API deletes leftover files in this folder."""
-    return settings.uploads / "uploads" / f"{job.id}.fetched"
+    def remove_files(self) -> None:
+        """Delete the upload, what was fetched, and a repaired copy."""
+        try:
+            self._fetched_path.unlink(missing_ok=True)
+            self._repaired_path.unlink(missing_ok=True)
+            if self._job.path:
+                self._uploaded().unlink(missing_ok=True)
+        except (OSError, SourceError) as error:
+            log.warning("job %s: its file could not be deleted: %s", self._job.id, error)
 
+    def _uploaded(self) -> Path:
+        """Path of the upload.
 
-def repaired_path(job: Job, settings: Settings) -> Path:
-    """Path of the repaired copy of a job's damaged MP3; leftovers are deleted like downloads."""
-    return settings.uploads / "uploads" / f"{job.id}.mended"
+        Raises:
+            SourceError: the path is outside the data folder.
+        """
+        folder = self._settings.data_folder
+        path = (folder / self._job.path).resolve()
+        if not self._job.path or not path.is_relative_to(folder):
+            raise SourceError(f"{self._job.path!r} is not in the uploads folder")
+        return path
 
+    def _on_disk(self, path: Path) -> Recording:
+        """A recording on our disk, or a repaired copy of a damaged MP3."""
+        recording = self._checked(Recording(str(path), False, probe_file(path), 0))
+        if recording.probe.format != "mp3":
+            return recording
+        try:
+            holes = mp3.find_damage(path, self._check)
+        except OSError as error:  # ffmpeg may read it nevertheless
+            log.warning("job %s: could not be checked for damage: %s", self._job.id, error)
+            return recording
+        return self._repaired(recording, holes) if holes else dataclasses.replace(recording, intact=True)
 
-def _on_disk(path: Path, job: Job, settings: Settings, check: Callable[[], None]) -> Recording:
-    """A recording on our disk, or a repaired copy of a damaged MP3, which the caller must delete."""
-    recording = _checked(Recording(str(path), False, probe_file(path), 0), job, settings)
-    if recording.probe.format != "mp3":
-        return recording
-    try:
-        holes = mp3.find_damage(path, check)
-    except OSError as error:
-        log.warning("job %s: could not be checked for damage: %s", job.id, error)  # ffmpeg may read it nevertheless
-        return recording
-    return _repaired(recording, holes, job, settings, check) if holes else dataclasses.replace(recording, intact=True)
+    def _repaired(self, recording: Recording, holes: list[mp3.Hole]) -> Recording:
+        """A copy with silence in the damaged places, or the recording itself if the copy cannot be written."""
+        folder, most_s = self._repaired_path.parent, self._settings.max_upload_hours * 3600
 
+        def check_space() -> None:
+            self._check()
+            if _disk_full(folder):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-def _repaired(
-    recording: Recording, holes: list[mp3.Hole], job: Job, settings: Settings, check: Callable[[], None]
-) -> Recording:
-    """A copy with silence in the damaged places, or the recording itself if the copy cannot be written."""
-    repaired = repaired_path(job, settings)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            silence_s = mp3.repair(Path(recording.target), holes, self._repaired_path, most_s=most_s, check=check_space)
+        except OSError as error:
+            log.warning("job %s: could not be repaired: %s", self._job.id, error)
+            with contextlib.suppress(OSError):
+                self._repaired_path.unlink(missing_ok=True)
+            return dataclasses.replace(recording, repair_error=error.strerror or str(error))
+        return dataclasses.replace(recording, target=str(self._repaired_path), silence_s=silence_s)
 
-    def check_space() -> None:
-        check()
-        if _disk_full(repaired.parent):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    try:
-        repaired.parent.mkdir(parents=True, exist_ok=True)
-        most_s = settings.max_upload_hours * 3600
-        silence_s = mp3.repair(Path(recording.target), holes, repaired, most_s=most_s, check=check_space)
-    except OSError as error:
-        log.warning("job %s: could not be repaired: %s", job.id, error)
-        with contextlib.suppress(OSError):
-            repaired.unlink(missing_ok=True)
-        return dataclasses.replace(recording, repair_error=error.strerror or str(error))
-    return dataclasses.replace(recording, target=str(repaired), silence_s=silence_s)
+    def _checked(self, recording: Recording) -> Recording:
+        """The recording with its track chosen, unless it is too long."""
+        probe = recording.probe
+        n_hours, most_hours = (probe.duration_s or 0) / 3600, self._settings.max_upload_hours
+        # The duration of a joined transport stream may include the time between its clocks, perhaps a day.
+        if n_hours > most_hours and probe.format != "mpegts":
+            raise NotAudio(f"it lasts {n_hours:.1f} hours; at most {most_hours:g} are allowed (MAX_UPLOAD_HOURS)")
+        return dataclasses.replace(recording, track=probe.choose(self._job.track))
 
 
 def _disk_full(folder: Path) -> bool:
     return shutil.disk_usage(folder).free < SPARE_BYTES
-
-
-def _checked(recording: Recording, job: Job, settings: Settings) -> Recording:
-    probe = recording.probe
-    n_hours, most_hours = (probe.duration_s or 0) / 3600, settings.max_upload_hours
-    # The duration of a joined transport stream may include the time between its clocks, perhaps a day.
-    if n_hours > most_hours and probe.format != "mpegts":
-        raise NotAudio(f"it lasts {n_hours:.1f} hours; at most {most_hours:g} are allowed (MAX_UPLOAD_HOURS)")
-    return dataclasses.replace(recording, track=probe.choose(job.track))

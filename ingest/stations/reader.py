@@ -8,11 +8,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 
-import httpx
-
+from ingest.context import Context
 from ingest.errors import LASTING
+from ingest.live.clock import SETTLE_S
 from ingest.live.courier import Courier
 from ingest.live.cutter import LiveCutter
 from ingest.live.lease import Hold
@@ -20,11 +19,11 @@ from ingest.media.coded import format_of
 from ingest.media.ffmpeg import Process, decode_command
 from ingest.media.playlist import Address, resolve
 from ingest.media.probe import Probe, probe_url
+from ingest.options import Options
 from ingest.stations.backoff import Backoff
 from ingest.stations.broadcast import Broadcast
 from wire.errors import NotAudio, SourceError
 from wire.messages import State, Station
-from wire.metrics import IngestMetrics
 
 log = logging.getLogger(__name__)
 
@@ -36,35 +35,23 @@ RECORDING_S = 12 * 3600.0
 
 
 class StationReader:
-    """The thread that reads one station.
+    """The thread that reads one station; it ends when its lease is lost.
 
     Args:
-        hold: state of our lease on the station; the reader ends when it is lost.
         broadcast: receives the encoded audio for players; None to disable this.
     """
 
     def __init__(
-        self,
-        station: Station,
-        cutter: LiveCutter,
-        courier: Courier,
-        client: httpx.Client,
-        metrics: IngestMetrics,
-        *,
-        hold: Callable[[], Hold],
-        stall_s: float,
-        broadcast: Broadcast | None = None,
-        backoff: Backoff | None = None,
+        self, context: Context, station: Station, cutter: LiveCutter, courier: Courier, broadcast: Broadcast | None
     ) -> None:
         self.station = station
         self._cutter = cutter
         self._courier = courier
-        self._client = client
-        self._metrics = metrics
-        self._hold = hold
+        self._client = context.client
+        self._metrics = context.metrics
         self._broadcast = broadcast
-        self._stall_s = stall_s
-        self._backoff = backoff or Backoff()
+        self._stall_s = context.settings.stall_s
+        self._backoff = Backoff()
         self._stop = threading.Event()
         self._discard = False
         self._tries = 0
@@ -95,7 +82,7 @@ class StationReader:
         return not self._thread.is_alive()
 
     def _stopped(self) -> bool:
-        return self._stop.is_set() or self._hold() is Hold.LOST
+        return self._stop.is_set() or self._courier.hold() is Hold.LOST
 
     def _run(self) -> None:
         try:
@@ -112,7 +99,7 @@ class StationReader:
                 if not self._stopped():
                     self._wait(error)
         finally:
-            lost = self._hold() is Hold.LOST
+            lost = self._courier.hold() is Hold.LOST
             if not self._discard and not lost:
                 self._courier.report(
                     state=State.WAITING, detail="its ingest worker stopped; another takes over", worker=""
@@ -138,7 +125,7 @@ class StationReader:
             format=address.format,
             coded=track.codec if sound else None,
         )
-        self._cutter.open(settle_s=HLS_SETTLE_S if probe.hls else 1.0)
+        self._cutter.open(Options.of(self.station), settle_s=HLS_SETTLE_S if probe.hls else SETTLE_S)
         if sound:
             sound.open(format_of(track.codec))
         try:

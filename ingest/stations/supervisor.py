@@ -8,28 +8,24 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable, Sequence
 
-import httpx
-
+from ingest.context import Context
 from ingest.live.courier import Courier, first_status
 from ingest.live.cutter import LiveCutter
-from ingest.live.lease import Hold, Leases
+from ingest.live.lease import Leases
 from ingest.live.outbox import Outbox
-from ingest.settings import Settings
-from ingest.speech.detector import MakeDetector
+from ingest.options import Options
 from ingest.stations.broadcast import Broadcast
 from ingest.stations.keeping import Keeper
 from ingest.stations.precedence import Precedence
 from ingest.stations.reader import StationReader
 from wire import audience, keys
 from wire.broadcast import Broadcasts
-from wire.bus import Redis, RedisError
+from wire.bus import RedisError
 from wire.errors import DecodeError
 from wire.messages import Kind, Station, source_name
-from wire.metrics import IngestMetrics
 from wire.queue import ChunkQueue
 from wire.sources import Stations
 from wire.workers import alive
@@ -58,32 +54,20 @@ class Supervisor:
     """The stations of this process.
 
     Args:
-        worker: name of this process.
         seeds: the stations of stations.yml, in case Redis loses its register.
     """
 
     def __init__(
-        self,
-        redis: Redis,
-        settings: Settings,
-        metrics: IngestMetrics,
-        client: httpx.Client,
-        make_detector: MakeDetector,
-        *,
-        worker: str,
-        seeds: Sequence[Station] = (),
-        processes: Callable[[], int] | None = None,
+        self, context: Context, *, seeds: Sequence[Station] = (), processes: Callable[[], int] | None = None
     ) -> None:
-        self._redis = redis
-        self._settings = settings
-        self._metrics = metrics
-        self._client = client
-        self._make_detector = make_detector
-        self._worker = worker
+        self._context = context
+        self._redis = redis = context.redis
+        self._settings = settings = context.settings
+        self._metrics = context.metrics
         self._seeds = list(seeds)
         self._processes = processes or self._count_processes
         self._stations = Stations(redis, limit=settings.max_stations)
-        self._leases = Leases(redis, worker, ttl_s=settings.lease_s)
+        self._leases = Leases(redis, context.worker, ttl_s=settings.lease_s)
         # A lease is renewed after a third of its time, so it survives an outage of half of it. The others get twice its
         # time: if the name server does not respond, a process may take twenty seconds to notice that Redis is back.
         self._precedence = Precedence(away_s=max(2 * POLL_EVERY_S, settings.lease_s / 2), wait_s=2 * settings.lease_s)
@@ -104,11 +88,12 @@ class Supervisor:
         """Ids of the stations that are being read here."""
         return sorted(self._readers)
 
-    def run(self, stop: threading.Event) -> None:
-        """Supervise the stations until `stop` is set, then stop all readers and release the leases."""
+    def run(self) -> None:
+        """Supervise the stations until the process should stop, then stop all readers and release the leases."""
+        stopping = self._context.stopping
         self._leases.start()
         try:
-            while not stop.is_set():
+            while not stopping.is_set():
                 try:
                     self.poll()
                     self._redis_unavailable = False
@@ -116,7 +101,7 @@ class Supervisor:
                     if not self._redis_unavailable:
                         log.warning("Redis is unavailable: %s", error)
                     self._redis_unavailable = True
-                stop.wait(POLL_EVERY_S)
+                stopping.wait(POLL_EVERY_S)
         finally:
             self.close()
 
@@ -206,47 +191,30 @@ class Supervisor:
         reader.start()
 
     def _make_reader(self, source: str, station: Station) -> StationReader:
-        def hold() -> Hold:
-            return self._leases.hold(source)
-
-        shed = self._metrics.shed_s.labels(Kind.STATION)
-        outbox = Outbox(self._settings.live_max_lag_s, on_shed=lambda seconds: shed.inc(seconds))
+        outbox = Outbox(self._settings.live_max_lag_s, on_shed=self._metrics.shed_s.labels(Kind.STATION).inc)
         kept_s = self._settings.audio_kept_s
+        status = first_status(source, self._context.worker)
         broadcast = None
         if self._settings.hls:
             broadcast = Broadcast(source, self._broadcasts, has_listeners=lambda: source in self._listened)
         courier = Courier(
             self._redis,
             outbox,
-            dataclasses.replace(first_status(source, self._worker), audio_kept_s=kept_s, hls=self._settings.hls),
+            dataclasses.replace(status, audio_kept_s=kept_s, hls=self._settings.hls),
             self._metrics,
-            hold=hold,
+            hold=lambda: self._leases.hold(source),
             on_queued=Keeper(self._redis, self._metrics, kept_s=kept_s),
             send_extra=broadcast.send if broadcast else lambda: None,
         )
         cutter = LiveCutter(
             source,
             outbox,
+            self._settings,
             self._metrics,
-            self._make_detector,
-            chunk_samples=self._settings.chunk_samples,
-            lead_samples=self._settings.lead_samples,
-            partial_samples=self._settings.partial_samples,
+            self._context.make_detector,
             partials_wanted=lambda: source in self._partials_wanted,
-            language=station.language,
-            hot_words=station.hot_words,
-            task=station.task,
         )
-        return StationReader(
-            station,
-            cutter,
-            courier,
-            self._client,
-            self._metrics,
-            hold=hold,
-            stall_s=self._settings.stall_s,
-            broadcast=broadcast,
-        )
+        return StationReader(self._context, station, cutter, courier, broadcast)
 
     def _count_processes(self) -> int:
         now_s = time.monotonic()
@@ -256,6 +224,6 @@ class Supervisor:
         return self._counted
 
 
-def _reader_fields(station: Station) -> tuple[object, ...]:
+def _reader_fields(station: Station) -> tuple[str, Options]:
     """The fields of a station that its reader uses; if they change, a new reader is started."""
-    return station.url, station.language, station.hot_words, station.task
+    return station.url, Options.of(station)

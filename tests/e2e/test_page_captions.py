@@ -10,7 +10,7 @@ import pytest
 import srt
 from playwright.sync_api import Page, expect
 
-from api import formats
+from api.text import formats
 from tests.integration.api_server import Api, Speaker, running
 from wire.bus import Redis
 from wire.captions import Advance, CaptionLog

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
 from ingest.chunker import Chunker
+from ingest.options import Options
 from ingest.settings import Settings
 from transcriber.engine import Engine
+from transcriber.settings import Settings as TranscriberSettings
 from transcriber.worker import Transcriber
 from wire.bus import Redis, connect
 from wire.captions import CaptionLog, latest_revisions
@@ -19,21 +24,32 @@ from wire.metrics import TranscriberMetrics
 from wire.queue import ChunkQueue
 
 
+@dataclass(frozen=True)
+class BenchSettings(TranscriberSettings):
+    """A worker that takes over chunks at once."""
+
+    claim_after_s: float = 0.0
+    claim_every_s: float = 0.0  # type: ignore[assignment]
+    renew_every_s: float = 3.0  # type: ignore[assignment]
+
+
 class Bench:
     """A transcriber in this process, with its metrics at hand."""
 
-    def __init__(self, redis: Redis, engine: Engine, name: str = "transcriber-0", **options: object) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        engine: Engine,
+        name: str = "transcriber-0",
+        *,
+        clock: Callable[[], float] = time.time,
+        **values: object,
+    ) -> None:
         self.registry = CollectorRegistry()
-        claim_after_s = float(options.pop("claim_after_s", 0.0))  # type: ignore[arg-type]
-        self.queue = ChunkQueue(redis, claim_after_s=claim_after_s)
+        settings = BenchSettings(**values)  # type: ignore[arg-type]
+        self.queue = ChunkQueue(redis, claim_after_s=settings.claim_after_s)
         self.transcriber = Transcriber(
-            redis,
-            name,
-            lambda: engine,
-            TranscriberMetrics(self.registry),
-            queue=self.queue,
-            claim_every_s=0.0,
-            **options,  # type: ignore[arg-type]
+            redis, name, lambda: engine, TranscriberMetrics(self.registry), settings, queue=self.queue, clock=clock
         )
 
     def drain(self) -> Bench:
@@ -65,7 +81,7 @@ def cut(source: str, pcm: bytes, language: str | None = None) -> list[Chunk]:
     settings = Settings()
     chunker = Chunker(settings.chunk_samples, settings.lead_samples)
     return [
-        piece.chunk(source, epoch=1, origin_s=0.0, language=language)
+        piece.chunk(source, epoch=1, origin_s=0.0, options=Options(language))
         for piece in (*chunker.feed(pcm), chunker.finish())
     ]
 

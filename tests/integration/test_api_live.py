@@ -257,8 +257,8 @@ def test_messages_from_a_viewer_are_ignored(api: Api, speaker: Speaker) -> None:
         assert viewer.next("caption")["event"] == 1
 
 
-def test_too_large_message_closes_the_socket(api: Api) -> None:
-    with api.socket("/stations/p1/live") as viewer:
-        viewer.next("status")
-        viewer.client.send("x" * (600 * 1024))
-        assert viewer.closed() == 1009
+@pytest.mark.parametrize(("path", "size"), [("/microphone", 600 * 1024), ("/stations/p1/live", 2000)])
+def test_too_large_message_closes_the_socket(path: str, size: int, api: Api) -> None:
+    with api.socket(path) as client:
+        client.client.send("x" * size)
+        assert client.closed() == 1009

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from api.openai.realtime import MAX_WAITING
+from api.openai.realtime.websocket import MAX_WAITING
 from tests.integration.api_server import Api, Ingests, Speaker, running
 from tests.integration.openai_speaker import COMMITTED, COMPLETED, DELTA, FAILED, RATE_HZ, SECOND, next_of, say, session
 from tests.redis_server import running_redis
@@ -24,7 +24,9 @@ from wire.sources import Statuses
 EMPTY = ("invalid_request_error", "input_audio_buffer_commit_empty")
 
 #: A server with shorter timeouts for silent clients.
-IMPATIENT = """from api import microphone, realtime, __main__
+IMPATIENT = """from api import __main__
+from api.microphones import websocket as microphone
+from api.openai.realtime import websocket as realtime
 microphone.SILENCE_S, realtime.IDLE_S = 0.5, 3.0
 __main__.main()"""
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from rq import Callback
+from rq.queue import Queue
+from rq.serializers import JSONSerializer
 
+from ingest.recordings.decoder import DecodeWorker
+from trainer.tuning.worker import work
 from wire import jobs
 from wire.bus import Redis, connect
 from wire.errors import QueueFull
@@ -72,3 +78,33 @@ def test_cancelling_an_ending_job_is_harmless(redis: Redis) -> None:
     jobs.enqueue_decode(redis, "first", timeout_s=60)
     redis.zadd("rq:executions:decode-first", {"gone": 2e9})  # as between RQ's reads of the list and of its entries
     jobs.cancel_decode(redis, "first")
+
+
+def decode(redis: Redis) -> None:
+    worker = DecodeWorker([jobs.queue(jobs.UPLOADS, redis)], connection=redis, serializer=JSONSerializer)
+    worker.work(burst=True)
+
+
+def train(redis: Redis) -> None:
+    work(redis, burst=True)
+
+
+@pytest.mark.parametrize(("name", "run"), [(jobs.UPLOADS, decode), (jobs.TRIALS, train)])
+def test_functions_other_than_ours_are_not_called(
+    name: str, run: Callable[[Redis], None], redis: Redis, tmp_path: Path
+) -> None:
+    folder = tmp_path / "made"
+    job = Queue(name, connection=redis, serializer=JSONSerializer).enqueue("os.mkdir", str(folder))
+    run(redis)
+    job.refresh()
+    result = job.latest_result()
+    assert result is not None
+    assert "names os.mkdir" in (result.exc_string or "")
+    assert not folder.exists()
+
+
+def test_callbacks_are_not_called(redis: Redis) -> None:
+    uploads = Queue(jobs.UPLOADS, connection=redis, serializer=JSONSerializer)
+    uploads.enqueue(jobs.DECODE, on_success=Callback("os.abort"), on_failure=Callback("os.abort"))
+    [job] = jobs.queue(jobs.UPLOADS, redis).jobs
+    assert job.success_callback is job.failure_callback is job.stopped_callback is None

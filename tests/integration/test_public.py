@@ -27,10 +27,10 @@ TOKEN = "a-long-secret"
 @contextmanager
 def caddy(program: str, folder: Path, domain: str, ports: list[int], api: Api) -> Iterator[Path]:
     """Caddy with our configuration, but for its ports; the certificate of its authority."""
-    (folder / "Caddyfile").write_text(
-        f"{{\nhttp_port {ports[0]}\nhttps_port {ports[1]}\nadmin off\nskip_install_trust\n"
-        f"storage file_system {folder}\n}}\nimport {ROOT}/ops/Caddyfile\n"
-    )
+    ours, options = (ROOT / "ops/Caddyfile").read_text(), "\n{\n"
+    assert ours.count(options) == 1
+    here = f"http_port {ports[0]}\nhttps_port {ports[1]}\nadmin off\nskip_install_trust\nstorage file_system {folder}\n"
+    (folder / "Caddyfile").write_text(ours.replace(options, options + here))
     environ = {"DOMAIN": domain, "API_ADDRESS": api.url.removeprefix("http://"), "HOME": str(folder)}
     with _process([program, "run", "--config", "Caddyfile", "--adapter", "caddyfile"], folder, environ):
         yield folder / "pki/authorities/local/root.crt"
@@ -167,3 +167,17 @@ def test_the_token_is_not_logged(public: Public) -> None:
 def test_metrics_stay_inside(public: Public) -> None:
     assert public.http.get("/metrics").status_code == 403
     assert public.http.get("/x/metrics", headers={"SCRIPT_NAME": "/x"}).status_code == 404, "CGI's name for /x"
+
+
+def test_the_token_is_not_logged_while_the_api_is_away(public: Public) -> None:
+    """The last test: pages with a microphone reconnect until the API is back, and the proxy logs that it is not."""
+    public.process.terminate()
+    public.process.wait(20)
+    for path in ("/microphone", "/v1/realtime"):
+        assert public.refusal(f"{path}?token={TOKEN}").status_code == 502
+        offered = {"Sec-WebSocket-Protocol": f"realtime, openai-insecure-api-key.{TOKEN}"}
+        assert public.refusal(path, **offered).status_code == 502
+    assert public.http.get("/about").status_code == 502
+    log = public.proxy_log.read_text()
+    assert "/about" in log, "other errors are logged"
+    assert TOKEN not in log

@@ -148,7 +148,7 @@ def test_live_chunks_that_are_too_old_are_shed_and_uploads_never_are(redis: Redi
         return [dataclasses.replace(c, captured_s=1000.0 + c.end_s) for c in chunks(source, PCM)]
 
     put(redis, *aged("stations/demo"), *aged("jobs/1"))
-    bench = Bench(redis, ScriptedEngine(), clock=lambda: 1090.0, max_lag_s=60.0).drain()
+    bench = Bench(redis, ScriptedEngine(), clock=lambda: 1090.0, live_max_lag_s=60.0).drain()
     assert words(redis, "jobs/1") == TEXTS
     gaps = [c for c in shown(redis, "stations/demo") if c.content is Content.GAP]
     assert [(g.start_s, g.end_s, g.reason, g.final) for g in gaps] == [(0.0, 25.0, "shed", True)]

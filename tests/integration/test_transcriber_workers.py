@@ -18,6 +18,7 @@ from tests.integration.minute import IN_THIRD, PCM, TEXTS, WORDS, without
 from tests.integration.transcriber_process import STALLED, started
 from tests.redis_server import running_redis
 from transcriber.engine import Utterance
+from transcriber.settings import Settings
 from transcriber.worker import Transcriber
 from wire import keys
 from wire.bus import Redis, connect
@@ -133,8 +134,9 @@ def test_a_worker_waits_while_redis_is_unavailable(redis: Redis) -> None:
     def before(utterances: Sequence[Utterance]) -> None:
         transcriber.stop()
 
+    settings = Settings(batch_size=12)
     transcriber = Transcriber(
-        redis, "transcriber-0", lambda: ScriptedEngine(before), metrics, queue=Away(redis), batch_size=12
+        redis, "transcriber-0", lambda: ScriptedEngine(before), metrics, settings, queue=Away(redis)
     )
     transcriber.run()
     assert words(redis, "jobs/1") == TEXTS

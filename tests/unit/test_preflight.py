@@ -47,6 +47,11 @@ def test_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
         preflight.check_folder("DATA_DIR", tmp_path / "file" / "var")
 
 
+def test_new_data_folder_is_private(tmp_path: Path) -> None:
+    preflight.check_folder("DATA_DIR", tmp_path / "new" / "var")
+    assert (tmp_path / "new" / "var").stat().st_mode & 0o777 == 0o700
+
+
 @pytest.mark.parametrize("model", ["./nowhere", "/nowhere", "nowhere", "demo/nothing", "no/such/folder"])
 def test_missing_model_folder_is_reported(model: str) -> None:
     with pytest.raises(PreflightError, match=f"MODEL={model}: there is no folder "):

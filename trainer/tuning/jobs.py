@@ -18,10 +18,8 @@ from trainer.tuning.results import outcome_of, parameters_of
 from trainer.tuning.study import load, options_of, trials_of
 from trainer.tuning.worker import FOLDERS
 from wire.bus import Redis
-from wire.jobs import TRIALS, queue
+from wire.jobs import PERFORM, TRIALS, queue
 
-#: The function that a worker calls with the study's name and the trial's number.
-PERFORM = "trainer.tuning.jobs.perform"
 #: How often a trial is retried after its worker was killed: one that exhausts memory would kill all workers.
 ATTEMPTS = 10
 #: Seconds between two checks of the trials.

@@ -33,7 +33,7 @@ from trainer.errors import PlanError
 from trainer.names import first_missing
 from trainer.tuning.patience import Patience
 from wire.bus import UNAVAILABLE, Redis
-from wire.jobs import TRIALS, queue
+from wire.jobs import TRIALS, OwnJob, queue
 
 #: Seconds between two heartbeats of a worker.
 BEAT_S = 4
@@ -51,6 +51,7 @@ class TrialWorker(Worker):
     `unfit` is why the worker cannot run trials, if it exited for that.
     """
 
+    job_class = OwnJob
     patience: Patience
     unfit = ""
 

@@ -42,13 +42,13 @@ def advance(state: bytes | None, outcome: Outcome, policy: Policy, now_s: float)
     Args:
         now_s: Unix time.
     """
-    source = _decoded(state)
+    source = _decoded(state, policy)
     place = source.epoch, source.next_seq
-    if not source.take(outcome, policy, now_s):
+    if not source.take(outcome, now_s):
         return None
     if (source.epoch, source.next_seq) == place:  # it is parked: leave the preview of an earlier chunk alone
         return _advance(source, ())
-    return _advance(source, source.lines.emit(source.provisional, source.origin(policy), live=policy.live))
+    return _advance(source, source.lines.emit(source.provisional, source.origin, live=policy.live))
 
 
 def preview(state: bytes | None, outcome: Outcome, policy: Policy) -> Advance | None:
@@ -56,14 +56,14 @@ def preview(state: bytes | None, outcome: Outcome, policy: Policy) -> Advance | 
 
     Nothing else of it is kept: the complete chunk is applied as if there had been no preview.
     """
-    source = _decoded(state)
+    source = _decoded(state, policy)
     if not source.awaits(outcome):
         return None
-    ahead = _decoded(state)  # a copy to discard
-    words = ahead.preview(outcome, policy)
+    ahead = _decoded(state, policy)  # a copy to discard
+    words = ahead.preview(outcome)
     if words is None:
         return None
-    captions = source.lines.emit(words, ahead.origin(policy), live=policy.live, logged=False)
+    captions = source.lines.emit(words, ahead.origin, live=policy.live, logged=False)
     if not captions:
         return None
     source.previewed_s = outcome.end_s
@@ -83,20 +83,20 @@ def _advance(source: SourceState, captions: tuple[Caption, ...]) -> Advance:
     )
 
 
-def _decoded(state: bytes | None) -> SourceState:
+def _decoded(state: bytes | None, policy: Policy) -> SourceState:
     """Parse what `_advance` wrote; a new state if there is none yet.
 
     An unreadable state, written by another version, is reset: it must not crash every transcriber in turn.
     """
     if state is None:
-        return SourceState()
+        return SourceState(policy)
     values: Any = {}
     try:
         values = json.loads(state)
-        return SourceState.from_dict(values)
+        return SourceState.from_dict(policy, values)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         log.error("the state of a source is unreadable and is reset: %r", error)
-    fresh = SourceState()
+    fresh = SourceState(policy)
     with contextlib.suppress(ValueError, TypeError, KeyError):
         fresh.lines = Lines(next_id=int(values["lines"]["next_id"]))  # continue its captions' ids
         # Committed chunks are not delivered again, and a job would wait for them forever.

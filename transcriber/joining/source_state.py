@@ -41,6 +41,7 @@ class _Parked:
 class SourceState:
     """The state of one source."""
 
+    policy: Policy
     epoch: int = 0  # 0: no chunk yet
     next_seq: int = 0
     until_s: float = 0.0  # end of the newest applied chunk
@@ -64,16 +65,17 @@ class SourceState:
     def provisional(self) -> list[Word]:
         return self.tail[self.settled :]
 
-    def origin(self, policy: Policy) -> Origin:
-        return Origin(policy.source, max(1, self.epoch), self.language, self.captured_s, self.model)
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.policy.source, max(1, self.epoch), self.language, self.captured_s, self.model)
 
-    def take(self, outcome: Outcome, policy: Policy, now_s: float) -> bool:
+    def take(self, outcome: Outcome, now_s: float) -> bool:
         """Apply an outcome, now or when it is its turn; False for a duplicate."""
         place = (outcome.epoch, outcome.seq)
         if self.finished or place < (self.epoch, self.next_seq) or place in self.parked:
             return False
         self.parked[place] = _Parked(outcome, now_s)
-        while self._apply_next(policy, now_s):
+        while self._apply_next(now_s):
             pass
         return True
 
@@ -83,39 +85,39 @@ class SourceState:
         first = not self.epoch and not outcome.seq  # nothing has been applied yet
         return (first or place == (self.epoch, self.next_seq)) and outcome.end_s > self.previewed_s
 
-    def preview(self, outcome: Outcome, policy: Policy) -> list[Word] | None:
+    def preview(self, outcome: Outcome) -> list[Word] | None:
         """The provisional words if the next chunk ended here; None if the language turns, which few words do not prove.
 
         This changes the state, which must be discarded afterwards.
         """
         language, settled, self.epoch = self.language, self.settled, outcome.epoch
         self.captured_s = max(self.captured_s, outcome.captured_s)
-        self._add_words(replace(outcome, tail_s=float("inf")), policy)
+        self._add_words(replace(outcome, tail_s=float("inf")))
         if (language and self.language != language) or self.settled > settled:
             return None
         whole_s = max(self.until_s, outcome.end_s - _CUT_S)
         return [word for word in self.provisional if word.end_s <= whole_s]
 
-    def _apply_next(self, policy: Policy, now_s: float) -> bool:
+    def _apply_next(self, now_s: float) -> bool:
         """Apply the next parked outcome in order; False if it has not arrived yet."""
         if not self.parked or self.finished:
             return False
         epoch, seq = min(self.parked)
         waited_s = now_s - self.parked[epoch, seq].since_s
         if epoch > self.epoch:
-            if not self._earlier_epochs_over(epoch, waited_s, policy):
+            if not self._earlier_epochs_over(epoch, waited_s):
                 return False
-            self._begin_epoch(epoch, policy)
+            self._begin_epoch(epoch)
         if seq > self.next_seq:
             # An earlier chunk of a source without captions can only be with another worker.
-            patience_s = policy.max_lag_s if self.until_s else min(policy.max_lag_s, PATIENCE_S)
-            if not policy.live or waited_s < patience_s:
+            patience_s = self.policy.max_lag_s if self.until_s else min(self.policy.max_lag_s, PATIENCE_S)
+            if not self.policy.live or waited_s < patience_s:
                 return False
-            self._skip_to(seq, policy)
-        self._apply(self.parked.pop((epoch, seq)).outcome, policy)
+            self._skip_to(seq)
+        self._apply(self.parked.pop((epoch, seq)).outcome)
         return True
 
-    def _earlier_epochs_over(self, epoch: int, waited_s: float, policy: Policy) -> bool:
+    def _earlier_epochs_over(self, epoch: int, waited_s: float) -> bool:
         """Whether no more chunks are expected in the epochs before `epoch`."""
         first = self.parked.get((epoch, 0))
         follows = first.outcome.follows if first else None
@@ -126,46 +128,46 @@ class SourceState:
         if self.ended:
             return True
         # After the source's last chunk, no other chunk can end the wait.
-        over = policy.ends and any(parked.outcome.last for parked in self.parked.values())
+        over = self.policy.ends and any(parked.outcome.last for parked in self.parked.values())
         return not self.epoch or (first is not None and over)
 
-    def _begin_epoch(self, epoch: int, policy: Policy) -> None:
+    def _begin_epoch(self, epoch: int) -> None:
         """Settle the remaining words of the old epoch, and start a new one."""
-        self._settle_all(policy)
-        self.lines.flush(self.origin(policy))
+        self._settle_all()
+        self.lines.flush(self.origin)
         self.tail, self.settled, self.window, self.ended = [], 0, "", False
         self.epoch, self.next_seq = epoch, 0
         self.parked = {place: parked for place, parked in self.parked.items() if place[0] >= epoch}
 
-    def _skip_to(self, seq: int, policy: Policy) -> None:
+    def _skip_to(self, seq: int) -> None:
         """Declare the chunks before `seq` lost. If nothing has been captioned yet, the source simply begins here."""
         if self.until_s:
-            self._add_gap(self.until_s, self.parked[self.epoch, seq].outcome.start_s, "lost", policy)
+            self._add_gap(self.until_s, self.parked[self.epoch, seq].outcome.start_s, "lost")
         self.next_seq = seq
 
-    def _apply(self, outcome: Outcome, policy: Policy) -> None:
+    def _apply(self, outcome: Outcome) -> None:
         """Apply the outcome that is next in order."""
         self.captured_s = max(self.captured_s, outcome.captured_s)
         if not outcome.seq and self.until_s and outcome.start_s - self.until_s > _AWAY_S:
-            self._add_gap(self.until_s, outcome.start_s, "away", policy)
+            self._add_gap(self.until_s, outcome.start_s, "away")
         if outcome.content is Content.GAP:
-            self._add_gap(outcome.start_s, outcome.end_s, outcome.reason, policy)
+            self._add_gap(outcome.start_s, outcome.end_s, outcome.reason)
         elif outcome.content is Content.SPEECH:
-            self._add_words(outcome, policy)
+            self._add_words(outcome)
         else:
-            self._forget_window(policy)
-            self.lines.settle((), self.origin(policy), quiet_until_s=outcome.end_s - outcome.tail_s)
+            self._forget_window()
+            self.lines.settle((), self.origin, quiet_until_s=outcome.end_s - outcome.tail_s)
         self.next_seq, self.until_s, self.window = outcome.seq + 1, outcome.end_s, outcome.window
         self.previewed_s = 0.0
         if outcome.last:
-            self._settle_all(policy)
-            self.lines.flush(self.origin(policy))
+            self._settle_all()
+            self.lines.flush(self.origin)
             self.ended = True
-            self.finished = policy.ends
+            self.finished = self.policy.ends
             if self.finished:
-                self.lines.withdraw(self.origin(policy))
+                self.lines.withdraw(self.origin)
 
-    def _add_words(self, outcome: Outcome, policy: Policy) -> None:
+    def _add_words(self, outcome: Outcome) -> None:
         """Join a window's words to the earlier ones, and settle those that the next window does not contain."""
         same_window = bool(outcome.window) and outcome.window == self.window
         if same_window:
@@ -186,24 +188,24 @@ class SourceState:
         new = len(self.tail) - kept
         for count, (_, language) in enumerate(chosen[len(chosen) - new :], start=kept):
             if language != self.language:
-                self._switch_language(language, count, policy)
+                self._switch_language(language, count)
         horizon_s = outcome.end_s - outcome.tail_s
         settled = self.settled
         while settled < len(self.tail) and self.tail[settled].end_s <= horizon_s:
             settled += 1
         # The next word is the first provisional one, or is in audio that has not been decoded yet.
         quiet_until_s = self.tail[settled].start_s if settled < len(self.tail) else horizon_s
-        self.lines.settle(self.tail[self.settled : settled], self.origin(policy), quiet_until_s=quiet_until_s)
+        self.lines.settle(self.tail[self.settled : settled], self.origin, quiet_until_s=quiet_until_s)
         anchors = sum(word.end_s <= horizon_s - _ANCHOR_S for word in self.tail[:settled])
         self.tail, self.settled = self.tail[anchors:], settled - anchors
 
-    def _switch_language(self, language: str | None, kept: int, policy: Policy) -> None:
+    def _switch_language(self, language: str | None, kept: int) -> None:
         """Switch to another language; the first `kept` words of the tail are in the old one and end their line."""
         if self.settled < kept:
             old = self.tail[self.settled : kept]
-            self.lines.settle(old, self.origin(policy), quiet_until_s=old[-1].end_s)
+            self.lines.settle(old, self.origin, quiet_until_s=old[-1].end_s)
             self.settled = kept
-        self.lines.flush(self.origin(policy))
+        self.lines.flush(self.origin)
         self.language = language
 
     def _accepted_words(self, reading: Reading) -> list[Word]:
@@ -221,27 +223,27 @@ class SourceState:
             self.rejected.append(Reason.REPEATED)
         return [] if repeated else list(reading.words)
 
-    def _add_gap(self, start_s: float, end_s: float, reason: str, policy: Policy) -> None:
-        self._forget_window(policy)
+    def _add_gap(self, start_s: float, end_s: float, reason: str) -> None:
+        self._forget_window()
         if end_s > start_s:
-            self.lines.add_gap(start_s, end_s, reason, self.origin(policy))
+            self.lines.add_gap(start_s, end_s, reason, self.origin)
 
-    def _forget_window(self, policy: Policy) -> None:
+    def _forget_window(self) -> None:
         """Settle all words and forget the window: this chunk was not decoded, so the next one is not joined to it."""
-        self._settle_all(policy)
+        self._settle_all()
         self.tail, self.settled, self.window = [], 0, ""
 
-    def _settle_all(self, policy: Policy) -> None:
+    def _settle_all(self) -> None:
         """Settle all words: later chunks do not change them."""
         if self.settled < len(self.tail):
-            self.lines.settle(self.provisional, self.origin(policy), quiet_until_s=self.tail[-1].end_s)
+            self.lines.settle(self.provisional, self.origin, quiet_until_s=self.tail[-1].end_s)
         self.settled = len(self.tail)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
-        of_a_step = ("rejected", "sounds_like")
+        not_stored = ("policy", "rejected", "sounds_like")
         return {
-            **{f.name: getattr(self, f.name) for f in fields(self) if f.name not in of_a_step},
+            **{f.name: getattr(self, f.name) for f in fields(self) if f.name not in not_stored},
             "votes": self.votes.as_dict(),
             "tail": [pack(word) for word in self.tail],
             "parked": [[parked.since_s, parked.outcome.as_dict()] for parked in self.parked.values()],
@@ -250,11 +252,12 @@ class SourceState:
         }
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> SourceState:
+    def from_dict(cls, policy: Policy, values: dict[str, Any]) -> SourceState:
         """The inverse of `as_dict`; fields of other versions are ignored."""
         parked = [_Parked(Outcome.from_dict(outcome), since_s) for since_s, outcome in values["parked"]]
         names = {f.name for f in fields(cls)}
         return cls(
+            policy,
             **{
                 **{name: value for name, value in values.items() if name in names},
                 "votes": Votes.from_dict(values["votes"]) if "votes" in values else Votes(),
@@ -262,5 +265,5 @@ class SourceState:
                 "parked": {(p.outcome.epoch, p.outcome.seq): p for p in parked},
                 "lines": Lines.from_dict(values["lines"]),
                 "said": [SpokenText(*said) for said in values.get("said", ())],
-            }
+            },
         )

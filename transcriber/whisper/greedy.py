@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -27,15 +27,15 @@ class Decoded:
         tokens: ids of the text, without prefix and end token.
         log_probabilities: of each token, and of the end token after them if it was reached.
         attention: of the decoder when it predicted them, [heads, len(tokens) + 1, positions].
-        no_speech_probability: that there is no speech.
         truncated: the cap was reached before the end token.
+        no_speech_probability: that there is no speech; 0 of a text that was only scored.
     """
 
     tokens: list[int]
     log_probabilities: list[float]
     attention: Tensor
-    no_speech_probability: float
     truncated: bool
+    no_speech_probability: float = 0.0
 
     @property
     def mean_log_probability(self) -> float:
@@ -74,61 +74,67 @@ class GreedyDecoder:
             choose: returns each row's prefixes: an optional prompt, the start token and the tokens that follow it.
             caps: maximum number of tokens per row; only tokens that begin a character count.
         """
-        device = states.device
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
         with self._heads:
             first_logits = self.first_logits(states, cache)
             no_speech = self._no_speech(first_logits)
             chosen = choose(first_logits)
-            row_of = [row for row, several in enumerate(chosen) for _ in several]
-            prefixes = [prefix for several in chosen for prefix in several]
-            rows = len(prefixes)
-            if rows > len(states):  # rows with several prefixes are repeated
-                index = torch.tensor(row_of, device=device)
+            rows = [row for row, several in enumerate(chosen) for _ in several]
+            if len(rows) > len(states):  # rows with several prefixes are repeated
+                index = torch.tensor(rows, device=states.device)
                 states = states[index]
                 cache.batch_select_indices(index)
-            room = [self._positions - len(prefix) for prefix in prefixes]
-            caps, counted = [caps[owner] for owner in row_of], [0] * rows
-            padded, mask = _padded(prefixes, self._tokens.end, device)
-            if all(prefix[0] == self._tokens.start for prefix in prefixes):
-                padded = padded[:, 1:]  # already in the cache
-            else:  # a prompt comes before the start token: reset the self-attention cache, keep the cross-attention one
-                cache = EncoderDecoderCache(DynamicCache(), cache.cross_attention_cache)
-            logits = self._logits(padded, states, cache, mask)
-            logits[:, self._suppressed_first] = -torch.inf
-            chosen_tokens, log_probabilities, attentions, lengths, ended = [], [], [], [0] * rows, [False] * rows
-            for step in itertools.count():
-                logits[:, self._suppressed] = -torch.inf
-                values, tokens = logits.log_softmax(-1).max(-1)
-                chosen_tokens.append(tokens)
-                log_probabilities.append(values)
-                attentions.append(self._heads.last())
-                unfinished = False
-                for row, token in enumerate(tokens.tolist()):
-                    if ended[row] or lengths[row] < step:
-                        continue
-                    ended[row] = token == self._tokens.end
-                    lengths[row] += not ended[row] and counted[row] < caps[row] and step < room[row]
-                    counted[row] += token not in self._tokens.within
-                    unfinished = unfinished or (not ended[row] and lengths[row] > step)
-                if not unfinished:
-                    break
-                if mask is not None:
-                    mask = torch.nn.functional.pad(mask, (0, 1), value=1)
-                logits = self._logits(tokens[:, None], states, cache, mask)
+            prefixes = [prefix for several in chosen for prefix in several]
+            texts = iter(self._decode(states, cache, prefixes, [caps[row] for row in rows]))
+        return [
+            [replace(next(texts), no_speech_probability=probability) for _ in several]
+            for several, probability in zip(chosen, no_speech, strict=True)
+        ]
+
+    def _decode(
+        self, states: Tensor, cache: EncoderDecoderCache, prefixes: Sequence[list[int]], caps: Sequence[int]
+    ) -> list[Decoded]:
+        """Decode one text from each prefix, given the cache after the start token."""
+        rows = len(prefixes)
+        room, counted = [self._positions - len(prefix) for prefix in prefixes], [0] * rows
+        padded, mask = _padded(prefixes, self._tokens.end, states.device)
+        if all(prefix[0] == self._tokens.start for prefix in prefixes):
+            padded = padded[:, 1:]  # already in the cache
+        else:  # a prompt comes before the start token: reset the self-attention cache, keep the cross-attention one
+            cache = EncoderDecoderCache(DynamicCache(), cache.cross_attention_cache)
+        logits = self._logits(padded, states, cache, mask)
+        logits[:, self._suppressed_first] = -torch.inf
+        chosen_tokens, log_probabilities, attentions, lengths, ended = [], [], [], [0] * rows, [False] * rows
+        for step in itertools.count():
+            logits[:, self._suppressed] = -torch.inf
+            values, tokens = logits.log_softmax(-1).max(-1)
+            chosen_tokens.append(tokens)
+            log_probabilities.append(values)
+            attentions.append(self._heads.last())
+            unfinished = False
+            for row, token in enumerate(tokens.tolist()):
+                if ended[row] or lengths[row] < step:
+                    continue
+                ended[row] = token == self._tokens.end
+                lengths[row] += not ended[row] and counted[row] < caps[row] and step < room[row]
+                counted[row] += token not in self._tokens.within
+                unfinished = unfinished or (not ended[row] and lengths[row] > step)
+            if not unfinished:
+                break
+            if mask is not None:
+                mask = torch.nn.functional.pad(mask, (0, 1), value=1)
+            logits = self._logits(tokens[:, None], states, cache, mask)
         tokens, values = torch.stack(chosen_tokens, 1).cpu(), torch.stack(log_probabilities, 1).cpu()
         attention = torch.stack(attentions, 2)
-        decoded: list[list[Decoded]] = [[] for _ in chosen]
-        for row, owner in enumerate(row_of):
-            text = Decoded(
+        return [
+            Decoded(
                 tokens=tokens[row, : lengths[row]].tolist(),
                 log_probabilities=values[row, : lengths[row] + ended[row]].tolist(),
                 attention=attention[row, :, : lengths[row] + 1].float().cpu(),
-                no_speech_probability=no_speech[owner],
                 truncated=not ended[row],
             )
-            decoded[owner].append(text)
-        return decoded
+            for row in range(rows)
+        ]
 
     @torch.inference_mode()
     def first_logits(self, states: Tensor, cache: Any = None) -> Tensor:
@@ -165,7 +171,6 @@ class GreedyDecoder:
                     tokens=text[: len(text) - ended],
                     log_probabilities=logits[row, before].log_softmax(-1).gather(-1, chosen)[:, 0].tolist(),
                     attention=attentions[row, :, before.start : before.stop + (not ended)].float().cpu(),
-                    no_speech_probability=0.0,
                     truncated=not ended,
                 )
             )

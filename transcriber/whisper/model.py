@@ -129,9 +129,10 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto") -> Model:
     if dtype == "int8":
         quantize(whisper)
     dtype_name = precision if dtype == "auto" else dtype
-    log.info("model %s on %s as %s, %.1f s of context", name, place, dtype_name, _context_s(whisper))
     filters = np.asarray(extractor.mel_filters)
-    return Model(name, title, whisper, tokenizer, filters, tokens, place, precision, manifest.trained_with_prompts)
+    model = Model(name, title, whisper, tokenizer, filters, tokens, place, precision, manifest.trained_with_prompts)
+    log.info("model %s on %s as %s, %.1f s of context", name, place, dtype_name, model.context_s)
+    return model
 
 
 def shorten(whisper: Any, positions: int) -> None:
@@ -177,10 +178,6 @@ def _title(name: str, config: Any) -> str:
         return f"{'/'.join(path.parts[-2:])}@{fingerprint(path)}"
     commit = getattr(config, "_commit_hash", None)
     return f"{name}@{commit[:12]}" if commit else name
-
-
-def _context_s(whisper: Any) -> float:
-    return float(whisper.config.max_source_positions / POSITIONS_PER_S)
 
 
 def _from_pretrained(name: str, cls: Any, **options: Any) -> Any:

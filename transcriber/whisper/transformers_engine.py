@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from transcriber.context import prompt_tokens
 from transcriber.engine import Hypothesis, Observe, Recognition, Utterance
 from transcriber.language import candidates
+from transcriber.prompt import prompt_tokens
 from transcriber.rules import max_tokens
 from transcriber.whisper.beams import BeamSearch
 from transcriber.whisper.greedy import Decoded, GreedyDecoder

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 
+from ingest.context import Context
 from ingest.recordings.attempt import Interrupted
-from ingest.recordings.decoding import Context, Decoding
+from ingest.recordings.decoding import Decoding
 from tests.integration.ingest.fixture_types import Wait
 from wire.captions import Advance, CaptionLog
 from wire.chunk import Chunk

@@ -20,11 +20,11 @@ import pytest
 import redis
 from prometheus_client import CollectorRegistry
 
-from ingest.media.playlist import make_client
+from ingest.context import Context
+from ingest.media.web import make_client
 from ingest.microphones.supervisor import MicrophoneSupervisor
-from ingest.recordings.decoding import Context, Decoding
+from ingest.recordings.decoding import Decoding
 from ingest.settings import Settings
-from ingest.speech.detector import SilenceDetector
 from ingest.stations.supervisor import Supervisor
 from tests.integration.ingest.fixture_types import Start
 from tests.integration.ingest.radio import ICECAST_CONFIG, Icecast, Web, wait_for_port
@@ -168,21 +168,13 @@ def on_air(redis_url: str) -> Iterator[Callable[..., Supervisor]]:
         for station in stations:
             register.add(station)
         client = make_client(5.0)
-        supervisor = Supervisor(
-            redis,
-            chosen,
-            IngestMetrics(CollectorRegistry()),
-            client,
-            SilenceDetector,
-            worker="ingest-0",
-            processes=lambda: 1,
-        )
-        stop = threading.Event()
-        thread = threading.Thread(target=supervisor.run, args=(stop,))
+        context = Context(redis, chosen, IngestMetrics(CollectorRegistry()), client, worker="ingest-0")
+        supervisor = Supervisor(context, processes=lambda: 1)
+        thread = threading.Thread(target=supervisor.run)
         thread.start()
 
         def end() -> None:
-            stop.set()
+            context.stopping.set()
             thread.join()
             client.close()
             redis.close()
@@ -198,24 +190,20 @@ def on_air(redis_url: str) -> Iterator[Callable[..., Supervisor]]:
 @pytest.fixture
 def start_microphones(redis_url: str) -> Iterator[Callable[..., None]]:
     """`start_microphones(max_microphones=…)` runs the part of an ingest process that reads microphones."""
-    stop, threads, clients = threading.Event(), [], []
+    stop, threads, clients = threading.Event(), [], contextlib.ExitStack()
 
     def start(**settings: Any) -> None:
-        redis = connect(redis_url)
+        redis, client = clients.enter_context(connect(redis_url)), clients.enter_context(make_client(5.0))
         chosen = Settings(redis_url=redis_url, chunk_s=1.0, lead_s=0.25, **settings)
-        supervisor = MicrophoneSupervisor(
-            redis, chosen, IngestMetrics(CollectorRegistry()), SilenceDetector, worker="ingest-0"
-        )
-        threads.append(threading.Thread(target=supervisor.run, args=(stop,)))
+        context = Context(redis, chosen, IngestMetrics(CollectorRegistry()), client, worker="ingest-0", stopping=stop)
+        threads.append(threading.Thread(target=MicrophoneSupervisor(context).run))
         threads[-1].start()
-        clients.append(redis)
 
-    yield start
-    stop.set()
-    for thread in threads:
-        thread.join()
-    for client in clients:
-        client.close()
+    with clients:
+        yield start
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ingest.context import Context
 from ingest.media.mp3 import find_damage, find_holes, repair
 from ingest.recordings.attempt import Interrupted
-from ingest.recordings.decoding import Context
-from ingest.recordings.recording import find
+from ingest.recordings.recording import Locator
 from tests.integration.ingest.fixture_types import Chunks, Decode, Make
 from tests.integration.ingest.radio import audio_of
 from wire.messages import Job, State
@@ -163,7 +163,7 @@ def test_repair_stops_when_the_job_ends(copied: bool, make_audio: Make, context:
             raise Interrupted
 
     with pytest.raises(Interrupted):
-        find(Job("j", 0.0, path=path.name), context.settings, context.client, check)
+        Locator(Job("j", 0.0, path=path.name), context, check).find()
 
 
 def test_recording_that_cannot_be_repaired_is_captioned_as_is(

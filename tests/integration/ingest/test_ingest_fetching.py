@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.recordings.decoding import Context
+from ingest.context import Context
 from tests.integration.ingest.fixture_types import Chunks, Decode, Make
 from tests.integration.ingest.radio import Web, audio_of, send_live
 from wire.messages import State

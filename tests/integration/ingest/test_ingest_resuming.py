@@ -16,8 +16,9 @@ import pytest
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
+from ingest.context import Context
 from ingest.recordings.attempt import Interrupted
-from ingest.recordings.decoding import Context, Decoding
+from ingest.recordings.decoding import Decoding
 from tests.integration.ingest.attempts import Attempting, take_and_commit, take_more
 from tests.integration.ingest.fixture_types import Chunks, Decode, Make
 from tests.integration.ingest.radio import Web, audio_of, send_live
@@ -260,7 +261,7 @@ def test_recording_that_kills_its_decoders_fails(
     last.retries_left = 0
     last.save()
     environ = {**os.environ, "REDIS_URL": redis_url, "DATA_DIR": str(tmp_path)}
-    deadly = "import os; from ingest.decoding import Decoding; Decoding.run = lambda *_, **__: os._exit(9)"
+    deadly = "import os; from ingest.recordings.decoding import Decoding; Decoding.run = lambda *_, **__: os._exit(9)"
     assert subprocess.run([sys.executable, "-c", deadly + DECODER], env=environ, timeout=40).returncode == 9
     second = subprocess.Popen([sys.executable, "-c", DECODER], env=environ)
     try:

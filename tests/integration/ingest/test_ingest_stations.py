@@ -16,9 +16,9 @@ import pytest
 import soundfile
 from prometheus_client import CollectorRegistry
 
-from ingest.media.playlist import make_client
+from ingest.context import Context
+from ingest.media.web import make_client
 from ingest.settings import Settings
-from ingest.speech.detector import SilenceDetector
 from ingest.stations.supervisor import Supervisor
 from tests.integration.ingest.fixture_types import Chunks, Wait
 from tests.integration.ingest.radio import Icecast, Web, audio_of, frequency_hz
@@ -250,22 +250,15 @@ def test_status_after_a_shutdown(
     icecast: Icecast, redis_url: str, chunks: Chunks, status: Any, wait_until: Wait, redis_client: Any
 ) -> None:
     url = icecast.send("goodbye")
-    redis, stop = connect(redis_url), threading.Event()
+    redis = connect(redis_url)
     Stations(redis).add(Station("tone", "Tone", url))
     with make_client(5.0) as client:
-        supervisor = Supervisor(
-            redis,
-            Settings(redis_url=redis_url, chunk_s=1.0, lead_s=0.25),
-            IngestMetrics(CollectorRegistry()),
-            client,
-            SilenceDetector,
-            worker="ingest-0",
-            processes=lambda: 1,
-        )
-        thread = threading.Thread(target=supervisor.run, args=(stop,))
+        settings = Settings(redis_url=redis_url, chunk_s=1.0, lead_s=0.25)
+        context = Context(redis, settings, IngestMetrics(CollectorRegistry()), client, worker="ingest-0")
+        thread = threading.Thread(target=Supervisor(context, processes=lambda: 1).run)
         thread.start()
         wait_until(lambda: len(chunks("stations/tone")) >= 2, 30)
-        stop.set()
+        context.stopping.set()
         thread.join()
     assert chunks("stations/tone")[-1].last
     assert status("tone").state is State.WAITING

@@ -12,7 +12,8 @@ import pytest
 
 from demo.noise import noise
 from demo.voices import Voice, speak
-from ingest.recordings.decoding import Context, Decoding
+from ingest.context import Context
+from ingest.recordings.decoding import Decoding
 from ingest.speech.speech_detector import make_detectors
 from tests.integration.ingest.fixture_types import Chunks, Decode, Make
 from tests.integration.ingest.radio import audio_of

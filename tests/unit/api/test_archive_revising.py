@@ -14,7 +14,7 @@ import pytest
 from api.archive.merging import Period
 from api.archive.query import expression
 from api.archive.store import Archive, LogPosition, Search
-from api.corrected_words import corrected
+from api.text.corrected_words import corrected
 from wire.errors import BadRequest, UnknownSource
 from wire.messages import Caption, Word
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.corrected_words import corrected
-from api.cues import clean
+from api.text.corrected_words import corrected
+from api.text.cues import clean
 from wire.breaks import LINE_CHARACTERS, split_words
 from wire.messages import Caption, Word
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.cues import EARLY_MS, LATE_MS, LONGEST_MS, SHORTEST_MS, Cue, Piece, clean, cues
+from api.text.cues import EARLY_MS, LATE_MS, LONGEST_MS, SHORTEST_MS, Cue, Piece, clean, cues
 from wire.breaks import LINE_CHARACTERS, LINES, fits
 from wire.messages import Caption, Content, Word
 

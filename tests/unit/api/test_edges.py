@@ -15,12 +15,13 @@ from werkzeug.test import EnvironBuilder
 from api import uploads
 from api.app import BODY_SILENCE_S
 from api.http import access
-from api.http.parameters import http_url, language, mask_password, number_id, slug, task, url_identity
+from api.http.parameters import http_url, language, mask_password, task
 from api.http.problems import Problem
 from api.http.rejected_bodies import LINGER_BYTES, LINGER_S, discard, discard_rejected_body
 from api.job_requests import display_name
 from api.jobs import INVENTED, progress_of, state_of
 from api.settings import Settings
+from api.station_ids import number_id, slug, url_identity
 from transcriber.rules import Reason
 from wire.captions import Progress
 from wire.errors import BadRequest, SettingsError

@@ -15,8 +15,8 @@ import webvtt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import formats
-from api.cues import clean, cues
+from api.text import formats
+from api.text.cues import clean, cues
 from wire.breaks import LINE_CHARACTERS, LINES
 from wire.messages import Caption, Content, Word
 

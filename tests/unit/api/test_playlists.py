@@ -9,8 +9,8 @@ from random import Random
 import pytest
 import webvtt
 
-from api import playlists
-from api.playlists import TICKS_PER_S
+from api.text import playlists
+from api.text.playlists import TICKS_PER_S
 from wire.broadcast import Segment
 from wire.messages import Caption
 

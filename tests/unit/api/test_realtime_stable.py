@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from api.openai.realtime_stable import StableWords
+from api.openai.realtime.stable import StableWords
 from wire.messages import Caption, Word
 
 #: Duration of a word, in seconds.

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from flask import Request
 from werkzeug.test import EnvironBuilder
 
+from api.app import ANSWER_STALL_S, create_app
 from api.http.problems import Problem
-from api.http.sockets import BoundedSocket, Sockets, set_timeout
+from api.http.sockets import BoundedSocket, Sockets, cut_when_stalled, set_timeout
+from api.settings import Settings
 
 HANDSHAKE = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": "13"}
 
@@ -134,3 +138,30 @@ def test_client_that_vanishes_while_sending_times_out(pair: tuple[socket.socket,
         pair[0].recv(1)
     set_timeout(environ, None)
     assert pair[0].gettimeout() is None
+
+
+@pytest.fixture
+def connection() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Both ends of a TCP connection: ours, and the peer's."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as theirs:
+        ours, _ = server.accept()
+        with ours:
+            yield ours, theirs
+
+
+def test_client_that_reads_none_of_its_answer_is_cut(connection: tuple[socket.socket, socket.socket]) -> None:
+    ours, _ = connection
+    ours.settimeout(20)
+    cut_when_stalled({"gunicorn.socket": ours}, 0.5)
+    with pytest.raises(TimeoutError) as error:
+        ours.sendall(b"x" * 50_000_000)
+    assert error.value.errno == errno.ETIMEDOUT  # from the kernel; Python's own has no number
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_every_request_has_that_limit(
+    method: str, connection: tuple[socket.socket, socket.socket], tmp_path: Path
+) -> None:
+    app = create_app(Settings(data_dir=str(tmp_path)))
+    app.test_client().open("/healthz", method=method, environ_overrides={"gunicorn.socket": connection[0]})
+    assert connection[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 1000 * ANSWER_STALL_S

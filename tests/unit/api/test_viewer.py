@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from api.corrected_words import corrected
 from api.live.hub import Hub, parse
 from api.live.viewer import Live, Missed, Signal, Viewer
+from api.text.corrected_words import corrected
 from wire import keys
 from wire.bus import connect
 from wire.messages import Caption, Status

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.chunker import Chunker, Piece
+from ingest.options import Options
 from wire.chunk import Chunk
 from wire.messages import Content
 
@@ -68,7 +69,7 @@ def test_end_at_a_border_yields_an_empty_last_piece() -> None:
 
 def test_chunk_of_a_piece_uses_the_clock_of_its_source() -> None:
     first, second, _ = cut([bytes(64_000)], 16_000, 8_000)
-    chunk = second.chunk("stations/p1", epoch=3, origin_s=1000.0, language="sv", captured_s=1002.5)
+    chunk = second.chunk("stations/p1", epoch=3, origin_s=1000.0, options=Options("sv"), captured_s=1002.5)
     # If all audio is equally quiet, the minimum overlap costs least: seven tenths of the usual one, plus savings.
     assert (chunk.start_s, chunk.end_s, chunk.lead_s, chunk.epoch, chunk.seq) == (1001.0, 1002.0, 0.35, 3, 1)
     assert chunk.tail_s == 0.46

@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from ingest.live.cutter import LiveCutter
 from ingest.live.outbox import Outbox
+from ingest.options import Options
+from ingest.settings import Settings
 from ingest.speech.detector import SilenceDetector
 from wire.chunk import Chunk
 from wire.messages import Content
@@ -31,14 +33,11 @@ class World:
         self.cutter = LiveCutter(
             source,
             self.outbox,
+            Settings(chunk_s=1.0, lead_s=0.25, partial_s=partial_s),
             IngestMetrics(CollectorRegistry()),
             SilenceDetector,
-            chunk_samples=RATE,
-            lead_samples=RATE // 4,
-            partial_samples=round(partial_s * RATE),
             partials_wanted=lambda: self.watched,
             steady=steady,
-            hot_words=("Umeå",),
             now_s=lambda: self.now_s,
         )
         self._random = np.random.default_rng(1)
@@ -57,7 +56,7 @@ class World:
 
 def test_chunks_wait_for_the_clock_and_are_sent_in_order() -> None:
     world = World()
-    world.cutter.open()
+    world.cutter.open(Options(hot_words=("Umeå",)))
     assert not world.cutter.feed(world.noise(4.5)), "a burst: the clock is not known yet"
     assert world.chunks() == []
     world.speak(2)

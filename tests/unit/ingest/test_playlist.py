@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 
 import httpx
@@ -22,6 +23,8 @@ def client() -> Callable[[Pages], httpx.Client]:
     def make(pages: Pages) -> httpx.Client:
         def answer(request: httpx.Request) -> httpx.Response:
             page = pages[str(request.url)]
+            if isinstance(page, OSError):
+                raise httpx.ConnectError(str(page)) from page
             if isinstance(page, Exception):
                 raise page
             return page
@@ -118,11 +121,12 @@ def test_hls_is_left_to_ffmpeg(url: str, kind: str, body: bytes, client: Callabl
         ),
         (httpx.ReadTimeout("slow"), SourceError, "did not respond in time"),
         (
-            httpx.ConnectError("[Errno -2] Name or service not known"),
+            socket.gaierror(-2, "Name or service not known"),
             Unreachable,
             "no server named a.se: check the address",
         ),
-        (httpx.ConnectError("[Errno 111] Connection refused"), SourceError, "refused the connection"),
+        (ConnectionRefusedError(111, "Connection refused"), SourceError, "refused the connection"),
+        (OSError(113, "No route to host"), Unreachable, "a.se cannot be reached: .* No route to host"),
     ],
 )
 def test_errors_name_the_problem(
@@ -182,3 +186,8 @@ def test_address_for_ffmpeg_is_encoded(client: Callable[[Pages], httpx.Client]) 
 def test_broken_playlist_has_no_entries() -> None:
     assert parse(b"[playlist]\nthis is not\n an ini file =\n[") == []
     assert parse("[playlist]\nfile²=http://a/\nfile2=http://b/\nfile1=http://c/".encode()) == ["http://c/", "http://b/"]
+
+
+def test_playlist_of_spaces_is_parsed_in_linear_time() -> None:
+    spaces = b" " * 1_000_000  # configparser would take hours, in which no other station is read
+    assert parse(b"[playlist]\na" + spaces + b"b\nFile1=http://a/" + spaces + b"\n") == ["http://a/"]

@@ -163,7 +163,7 @@ def test_detector_can_be_turned_off() -> None:
 
 
 def test_detector_sends_no_telemetry(tmp_path: Path) -> None:
-    use = "import numpy; from ingest.silero import *; Silero()(numpy.zeros(16_000, numpy.float32), Memory())"
+    use = "import numpy; from ingest.speech.silero import *; Silero()(numpy.zeros(16_000, numpy.float32), Memory())"
     # It sends no telemetry in CI anyway.
     environ = {name: value for name, value in os.environ.items() if name not in ("CI", "XDG_CACHE_HOME")}
     subprocess.run([sys.executable, "-c", use], cwd=ROOT, env={**environ, "HOME": str(tmp_path)}, check=True)

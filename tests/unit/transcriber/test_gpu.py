@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from tests.fake_gpu import GPU, fake_gpu
-from transcriber.context import NO_PROMPT, Prompt
 from transcriber.engine import Recognition, Utterance
+from transcriber.prompt import NO_PROMPT, Prompt
 from transcriber.whisper import greedy
 from transcriber.whisper.model import load
 from transcriber.whisper.second_try import SecondTry

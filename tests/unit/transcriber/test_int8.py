@@ -35,7 +35,7 @@ def test_products_are_close_to_those_of_float32(features: int, rows: int, bias: 
 def test_sums_do_not_saturate_on_cpus_without_vnni() -> None:
     """They add two products in 16 bits; weights and inputs of one sign make the largest sums."""
     program = (
-        "import torch; from transcriber.int8 import Int8Linear; torch.manual_seed(0)\n"
+        "import torch; from transcriber.whisper.int8 import Int8Linear; torch.manual_seed(0)\n"
         "linear, inputs = torch.nn.Linear(256, 64), torch.rand(3, 256)\n"
         "linear.weight.data.abs_()\n"
         "found = Int8Linear(linear)(inputs)\n"

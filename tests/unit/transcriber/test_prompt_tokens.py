@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from transformers import WhisperTokenizer
 
-from transcriber.context import Prompt, prompt_tokens
+from transcriber.prompt import Prompt, prompt_tokens
 
 HOT_WORDS = ("Bodil Jönsson", "Umeå", "Åse-Marie d'Håf", "東京", "FN:s")
 PREVIOUS = "Här är nyheterna. Klockan är 12.30 – och det är fredag, sade hon."

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from tests.unit.transcriber.noises import noise
-from transcriber.context import NO_PROMPT, Prompt
 from transcriber.engine import Utterance
+from transcriber.prompt import NO_PROMPT, Prompt
 from transcriber.whisper.model import Model, load
 from transcriber.whisper.second_try import SecondTry
 from transcriber.whisper.transformers_engine import TransformersEngine

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes import ScriptedEngine, Spoken, chunks, speech
-from transcriber.context import NO_PROMPT, Prompt
 from transcriber.engine import Turn
+from transcriber.prompt import NO_PROMPT, Prompt
 from transcriber.recognition import recognise, windows
 
 WORDS: list[Spoken] = [(n + 1, 0.1 + 0.5 * n, 0.1 + 0.5 * n + 0.2 + 0.05 * (n % 5)) for n in range(50)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api.formats import document, vtt
+from api.text.formats import document, vtt
 from tests.recordings import record
 from trainer.corpus.drops import Reason
 from trainer.corpus.sources.candidate import Candidate, Source

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api.formats import document
+from api.text.formats import document
 from tests.recordings import record
 from tests.unit.trainer.corpus.plans import offered, plan_of
 from trainer.corpus.clips import CLIPS_NAME, CORPUS_NAME, SPLITS, Clip

@@ -12,7 +12,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.formats import document
+from api.text.formats import document
 from tests.recordings import cut_short, record, voice, write_list
 from trainer.corpus.cleaning import spoken_length
 from trainer.corpus.drops import DROPPED_NAME, Dropped, Limits, Reason, level_dbfs

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from api.formats import document
+from api.text.formats import document
 from tests.recordings import convert, record
 from tests.unit.trainer.corpus.plans import offered, plan_of
 from trainer.corpus.drops import Reason

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcriber.context import Prompt, previous_text, prompt_tokens
+from transcriber.prompt import Prompt, previous_text, prompt_tokens
 from wire.messages import Caption, Content
 
 PREVIOUS, END = 1000, 900

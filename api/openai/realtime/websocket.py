@@ -2,7 +2,7 @@
 
 A session is a sequence of turns. A turn is a recording like any microphone's, and lasts until it is committed, by the
 client, or by the server if no more audio arrives; it is one item, whose text is sent as it is transcribed
-(`realtime_stable`). If the session uses turn detection, each caption is an item, and the recording continues.
+(`stable`). If the session uses turn detection, each caption is an item, and the recording continues.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from api.http.parameters import NAME_LIMIT, json_object
 from api.http.problems import Problem
 from api.microphones import websocket as microphone
 from api.microphones.intake import Allowance
-from api.openai.realtime_client import Client
-from api.openai.realtime_session import Session
-from api.openai.realtime_turn import BUFFER, Turn
+from api.openai.realtime.client import Client
+from api.openai.realtime.session import Session
+from api.openai.realtime.turn import BUFFER, Turn
 from api.openai.transcriptions import PREFIX
 from wire.bus import RedisError
 from wire.errors import BadRequest, UndertextError

@@ -13,8 +13,8 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from api.cues import cues
-from api.formats import blocks
+from api.text.cues import cues
+from api.text.formats import blocks
 from wire.broadcast import SEGMENT_S, Segment
 from wire.messages import Caption
 

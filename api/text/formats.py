@@ -1,6 +1,6 @@
 """Captions as SubRip, WebVTT, plain text and JSON. Pure.
 
-Players are strict where captions are not: text must not look like markup. `api.cues` decides what is shown and for how
+Players are strict where captions are not: text must not look like markup. `cues` decides what is shown and for how
 long. SubRip has no specification; the output is what VLC, ffmpeg and the `srt` library agree on.
 WebVTT: https://www.w3.org/TR/webvtt1/.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from api.cues import Cue, clean, cues
+from api.text.cues import Cue, clean, cues
 from wire.messages import Caption
 
 #: A pause that begins a new paragraph in plain text, in seconds.

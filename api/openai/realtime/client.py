@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from simple_websocket import ConnectionClosed, Server
 
 from api.context import Context
-from api.formats import dumps
 from api.http import problems
 from api.openai import shapes
+from api.text.formats import dumps
 from wire.bus import UNAVAILABLE
 
 T = TypeVar("T")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-from api.openai.realtime_client import Client
-from api.openai.realtime_stable import StableWords
+from api.openai.realtime.client import Client
+from api.openai.realtime.stable import StableWords
 from api.openai.shapes import delta_text
 from wire.messages import Caption
 

@@ -17,9 +17,9 @@ from api.live.websockets import count
 from api.microphones.hello import parse_hello
 from api.microphones.intake import Intake
 from api.openai import shapes
-from api.openai.realtime_client import Client
-from api.openai.realtime_items import Items
-from api.openai.realtime_session import Session
+from api.openai.realtime.client import Client
+from api.openai.realtime.items import Items
+from api.openai.realtime.session import Session
 from wire.bus import RedisError
 from wire.errors import BadRequest
 from wire.messages import Caption, Kind, Status, source_name

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request, url_for
 
-from api import captions, formats
+from api import captions
 from api.context import Context, context
 from api.http.parameters import known_fields
+from api.text import formats
 from wire import keys
 from wire.errors import UnknownSource
 from wire.messages import Kind, State, source_name
 
-blueprint = Blueprint("recordings", __name__)
+blueprint = Blueprint("microphone_captions", __name__)
 
 
 @blueprint.get("/microphones/<id>/captions.<format>")
@@ -42,4 +43,5 @@ def state(ctx: Context, id: str) -> State:
 
 def urls(id: str) -> dict[str, str]:
     """The addresses of a microphone's captions, by format."""
-    return {format: url_for("recordings.download", id=id, format=format) for format in ("json", *formats.FORMATS)}
+    known = ("json", *formats.FORMATS)
+    return {format: url_for("microphone_captions.download", id=id, format=format) for format in known}

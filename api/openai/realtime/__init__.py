@@ -1,0 +1,1 @@
+"""The transcription part of OpenAI's Realtime API: turns of a session, each a microphone recording."""

@@ -1,0 +1,1 @@
+"""Captions as cues, files and playlists, and corrected ones. Pure: functions of captions alone."""
