@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -58,7 +58,7 @@ def index() -> tuple[dict[str, Any], dict[str, str]]:
     limit = int_query("limit", DEFAULT_LIMIT, minimum=1, maximum=LIMIT)
     jobs, next_s = ctx.jobs.page(limit, seconds_query("before", math.inf))
     more = {} if next_s is None else {"Link": next_page(before=next_s, limit=limit)}
-    return {"jobs": [view(ctx, job) for job in jobs]}, more
+    return {"jobs": _views(ctx, jobs)}, more
 
 
 @blueprint.post("/jobs")
@@ -220,9 +220,18 @@ def _why_empty(progress: Progress) -> str:
 
 def view(ctx: Context, job: Job) -> dict[str, Any]:
     """A job as clients see it."""
+    return _views(ctx, [job])[0]
+
+
+def _views(ctx: Context, jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    """Jobs as clients see them."""
+    progress = ctx.log.progress_of_all([source_name(Kind.JOB, job.id) for job in jobs])
+    statuses = ctx.statuses.many(Kind.JOB, [job.id for job in jobs])
+    return [_view(ctx, *each) for each in zip(jobs, progress, statuses, strict=True)]
+
+
+def _view(ctx: Context, job: Job, progress: Progress, status: Status) -> dict[str, Any]:
     source = source_name(Kind.JOB, job.id)
-    progress = ctx.log.progress(source)
-    status = ctx.statuses.get(Kind.JOB, job.id)
     self = url_for("jobs.show", id=job.id)
     return {
         "id": job.id,

@@ -214,6 +214,13 @@ class CaptionLog:
         fields: Any = self._redis.hgetall(keys.progress(source))
         return _decode_progress(fields)
 
+    def progress_of_all(self, sources: Sequence[str]) -> list[Progress]:
+        """How far each source has been committed, in one request."""
+        pipe = self._redis.pipeline(transaction=False)
+        for source in sources:
+            pipe.hgetall(keys.progress(source))
+        return [_decode_progress(fields) for fields in pipe.execute()]
+
     def newest(self, sources: Sequence[str]) -> list[tuple[int, bool]]:
         """For each source, its newest event (0 if it has none) and whether it has ended; in one request."""
         pipe = self._redis.pipeline(transaction=False)

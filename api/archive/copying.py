@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from api.archive.merging import CaptionPage, CaptionsById, Period, merge
-from api.archive.store import Archive, ArchiveError, LogPosition, Match, Search
+from api.archive.store import SEARCH_TIMEOUT_S, Archive, ArchiveError, LogPosition, Match, Search
 from api.threadpool import run_in_thread
 from wire.bus import RedisError
 from wire.captions import CaptionLog
@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 #: How often the logs are checked, and expired captions deleted, in seconds.
 COPY_EVERY_S, PRUNE_EVERY_S = 2.0, 600.0
+
+#: Most searches at once. More would take all of gevent's native threads for seconds, and a few hundred MB each (`s*`).
+SEARCHES = 3
 
 #: Pause after a failure that Redis did not cause, in seconds.
 _RETRY_S = 30.0
@@ -52,6 +55,7 @@ class Archivist:
         self._complete: set[str] = set()  # uploads that are copied completely
         self._revised: set[str] = set()  # complete uploads with new events; other threads add to it
         self._pruned_s = -PRUNE_EVERY_S
+        self._searches = threading.BoundedSemaphore(SEARCHES)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="archive", daemon=True)
 
@@ -70,11 +74,16 @@ class Archivist:
         """Search the archive.
 
         Raises:
-            ArchiveError: there is none, or the search took too long.
+            ArchiveError: there is none, or the search took too long, or others did.
         """
         if self._archive is None:
             raise ArchiveError("there is no archive: ARCHIVE_DAYS is 0, or it cannot be opened (see the API's log)")
-        return run_in_thread(self._archive.search, wanted)
+        if not self._searches.acquire(timeout=SEARCH_TIMEOUT_S):
+            raise ArchiveError(f"{SEARCHES} other searches are slow; try again")
+        try:
+            return run_in_thread(self._archive.search, wanted)
+        finally:
+            self._searches.release()
 
     def captions(self, source: str, period: Period) -> CaptionPage:
         """The captions of a station in a period: from the archive, and from the log those not yet archived.
@@ -101,7 +110,7 @@ class Archivist:
         return run_in_thread(self._archive.revise, source, id, start_s, change)
 
     def delete(self, source: str) -> None:
-        """Delete the captions of a source."""
+        """Delete the captions of a source. Of many, the thread deletes most, in the next minutes; none are shown."""
         if self._archive is not None:
             run_in_thread(self._archive.delete, source)
 
@@ -111,7 +120,7 @@ class Archivist:
             self._revised.add(source)
 
     def copy_new(self) -> None:
-        """Copy new captions, and delete those of uploads that no longer exist.
+        """Copy new captions; delete some of those that have expired, or whose source was deleted or no longer exists.
 
         A station that is no longer registered, although it was not removed, was in a stations.yml that has changed: its
         captions stay until they expire.
@@ -127,14 +136,16 @@ class Archivist:
         for source in [each for each in self._copied if split_source(each)[0] is Kind.JOB and each not in uploads]:
             self._drop(source)
             run_in_thread(archive.delete, source)
+        for source in run_in_thread(archive.half_deleted):
+            run_in_thread(archive.delete, source)
         stations = [source_name(Kind.STATION, station.id) for station in self._stations.all()]
         followed = [*stations, *(uploads - self._complete)]
         for source, (event, finished) in zip(followed, self._captions.newest(followed), strict=True):
             if self._copy(archive, source, event) and finished and source in uploads:
                 self._complete.add(source)
-        if time.monotonic() - self._pruned_s >= PRUNE_EVERY_S:
-            self._pruned_s = time.monotonic()
-            run_in_thread(archive.prune, time.time() - self._keep_s)
+        now_s = time.monotonic()
+        if now_s - self._pruned_s >= PRUNE_EVERY_S and run_in_thread(archive.prune, time.time() - self._keep_s):
+            self._pruned_s = now_s
 
     def _open(self) -> Archive:
         if self._archive is None:

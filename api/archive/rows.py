@@ -29,7 +29,7 @@ SELECT captions.* FROM lives CROSS JOIN captions ON source = ?1 AND captions.lif
 """
 
 #: Largest row number of SQLite.
-_MAX_ROW = 2**63 - 1
+MAX_ROW = 2**63 - 1
 
 # Where a log started again: the last text of another life before a time, and the first one after it.
 _LAST = """
@@ -66,7 +66,7 @@ def by_id(db: sqlite3.Connection, source: str, id: int, start_s: float | None) -
     Raises:
         UnknownSource: there is none.
     """
-    rows = db.execute(_BY_ID, (source, min(id, _MAX_ROW))).fetchall()
+    rows = db.execute(_BY_ID, (source, min(id, MAX_ROW))).fetchall()
     captions = {row["life"]: _caption(row) for row in rows if start_s is None or abs(row["start_s"] - start_s) < SAME_S}
     if not captions:
         raise UnknownSource(f"{source} has no caption {id}" + (f" that begins at {start_s}" if rows else ""))

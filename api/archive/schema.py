@@ -63,8 +63,32 @@ ALTER TABLE captions ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE captions ADD COLUMN changed_s REAL NOT NULL DEFAULT 0;
 """
 
+# The first and the last row of what was said in each hour since 1970, for a search in a period, which reads only the
+# entries of the index between them. They are bounds: rows may have been deleted, and those of other hours lie between.
+_HOURS = """
+CREATE TABLE hours (hour INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL);
+WITH RECURSIVE known(hour) AS (
+    SELECT CAST(min(said_s) / 3600 AS INTEGER) FROM captions
+    UNION ALL
+    SELECT (SELECT CAST(min(said_s) / 3600 AS INTEGER) FROM captions WHERE said_s >= 3600 * (hour + 1)) AS next
+    FROM known WHERE next IS NOT NULL
+)
+INSERT INTO hours SELECT hour,
+    (SELECT min(row) FROM captions INDEXED BY captions_said WHERE said_s >= 3600 * hour AND said_s < 3600 * (hour + 1)),
+    (SELECT max(row) FROM captions INDEXED BY captions_said WHERE said_s >= 3600 * hour AND said_s < 3600 * (hour + 1))
+FROM known WHERE hour IS NOT NULL;
+CREATE TRIGGER hours_in AFTER INSERT ON captions BEGIN
+    INSERT INTO hours VALUES (CAST(new.said_s / 3600 AS INTEGER), new.row, new.row)
+    ON CONFLICT DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last);
+END;
+CREATE TRIGGER hours_changed AFTER UPDATE OF said_s ON captions BEGIN
+    INSERT INTO hours VALUES (CAST(new.said_s / 3600 AS INTEGER), new.row, new.row)
+    ON CONFLICT DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last);
+END;
+"""
+
 #: The migration from each version to the next.
-_STEPS = (_SEARCHED, _READ, _ONCE, _CORRECTED, _REVISED)
+_STEPS = (_SEARCHED, _READ, _ONCE, _CORRECTED, _REVISED, _HOURS)
 
 
 def prepare(db: sqlite3.Connection) -> None:

@@ -11,15 +11,19 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
+from api.archive import deleting
 from api.archive.merging import CaptionsById, Period
 from api.archive.query import marks
-from api.archive.rows import captions_in, neighbours
+from api.archive.rows import MAX_ROW, captions_in, neighbours
 from api.archive.schema import prepare
 from api.archive.writing import write, write_revision
 from wire.messages import Caption, Kind
 
 #: Time limit of a search, in seconds.
 SEARCH_TIMEOUT_S = 5.0
+
+#: The file's log (-wal) grows while someone reads, such as a backup; afterwards it is cut to this size, in bytes.
+LOG_BYTES = 64 * 1024 * 1024
 
 #: Markers around a match. No caption contains them.
 _BEGIN, _END = "\x02", "\x03"
@@ -98,7 +102,8 @@ class Archive:
 
     def positions(self) -> dict[str, LogPosition]:
         """How far each source is copied."""
-        rows = self._writer.execute("SELECT source, life, event, committed_s FROM copied")
+        sql = "SELECT source, life, event, committed_s FROM copied WHERE event <> ?"
+        rows = self._writer.execute(sql, (deleting.DELETED,))
         return {source: LogPosition(*how_far) for source, *how_far in rows}
 
     def add(self, source: str, captions: Iterable[Caption], position: LogPosition, before: LogPosition | None) -> bool:
@@ -141,16 +146,25 @@ class Archive:
         except sqlite3.Error as error:
             raise ArchiveError(f"{self._path}: {error}") from error
 
-    def delete(self, source: str) -> None:
-        """Delete the captions of a source. May be called on any thread."""
-        with closing(self._connect()) as db, db:
-            db.execute("DELETE FROM captions WHERE source = ?", (source,))
-            db.execute("DELETE FROM copied WHERE source = ?", (source,))
+    def delete(self, source: str) -> bool:
+        """Delete a source, and up to `deleting.STEP` of its captions; the others are no longer shown.
 
-    def prune(self, before_s: float) -> int:
-        """Delete captions from before a Unix time; return their number."""
+        May be called on any thread.
+
+        Returns:
+            Whether none are left; if not, call it again.
+        """
+        with closing(self._connect()) as db, db:
+            return deleting.delete_some(db, source)
+
+    def half_deleted(self) -> list[str]:
+        """The sources that were deleted and of which captions are left."""
+        return deleting.half_deleted(self._writer)
+
+    def prune(self, before_s: float) -> bool:
+        """Delete up to `deleting.STEP` captions from before a Unix time; return whether none are left."""
         with self._writer as db:
-            return db.execute("DELETE FROM captions WHERE said_s < ?", (before_s,)).rowcount
+            return deleting.delete_some_before(db, before_s)
 
     def search(self, wanted: Search) -> list[Match]:
         """Matching captions, newest first.
@@ -158,15 +172,15 @@ class Archive:
         Raises:
             ArchiveError: the search took too long.
         """
-        sql, values = _select(wanted)
         until_s = time.monotonic() + SEARCH_TIMEOUT_S
         with closing(self._connect()) as db:
+            sql, values = _select(wanted, *_rows(db, wanted))
             db.set_progress_handler(lambda: time.monotonic() > until_s, 10_000)
             try:
                 return [_match(db, row) for row in db.execute(sql, values).fetchall()]
             except sqlite3.OperationalError as error:
                 raise ArchiveError(
-                    f"no result within {SEARCH_TIMEOUT_S:g} s ({error}): name a source, a language or a time"
+                    f"no result within {SEARCH_TIMEOUT_S:g} s ({error}): give longer words, a source or a period"
                 ) from error
 
     def captions(self, source: str, period: Period) -> CaptionsById:
@@ -177,7 +191,7 @@ class Archive:
         """
         try:
             with closing(self._connect()) as db:
-                return captions_in(db, source, period)
+                return {} if source in deleting.half_deleted(db) else captions_in(db, source, period)
         except sqlite3.Error as error:
             raise ArchiveError(f"{self._path}: {error}") from error
 
@@ -191,6 +205,7 @@ class Archive:
         try:
             db.execute("PRAGMA journal_mode = WAL")  # searches do not wait for writes
             db.execute("PRAGMA synchronous = NORMAL")  # what a power cut loses is copied again
+            db.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
             prepare(db)
         except sqlite3.Error:
             db.close()
@@ -198,16 +213,29 @@ class Archive:
         return db
 
 
-def _select(wanted: Search) -> tuple[str, list[Any]]:
+def _rows(db: sqlite3.Connection, wanted: Search) -> tuple[int, int]:
+    """The lowest and the highest row that can match: those of the period, before those already shown."""
+    first, last = 0, MAX_ROW
+    if wanted.from_s > 0 or wanted.to_s < math.inf:
+        sql = "SELECT min(first), max(last) FROM hours WHERE hour > ? AND hour < ?"
+        first, last = db.execute(sql, (wanted.from_s / 3600 - 1, wanted.to_s / 3600)).fetchone()
+    if first is None:
+        return 1, 0
+    return first, last if wanted.before is None else min(last, wanted.before - 1)
+
+
+def _select(wanted: Search, first: int, last: int) -> tuple[str, list[Any]]:
     where = "".join(f' AND place : "{place}"' for place in (wanted.source, wanted.language) if place)
     conditions: dict[str, Any] = {
         "words MATCH ?": f"said : ({wanted.expression}){where}",
-        "words.rowid < ?": wanted.before,
+        "words.rowid >= ?": first,
+        "words.rowid <= ?": last,
         "said_s >= ?": wanted.from_s,
         "said_s < ?": wanted.to_s,
         "language = ?": wanted.language,  # in the index, a station named "sv" looks like the language
         "source = ?": wanted.source,  # and "p1-sv" like "p1" in Swedish
         "source GLOB ?": None if wanted.source or wanted.uploads else f"{Kind.STATION}/*",
+        "source NOT IN (SELECT source FROM copied WHERE event = ?)": deleting.DELETED,
     }
     used = {condition: value for condition, value in conditions.items() if value is not None}
     # The index comes first, from its highest row: so only the rows that are returned are read.

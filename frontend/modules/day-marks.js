@@ -23,6 +23,7 @@ export class DayMarks {
 
   /** A line is about to be removed or hidden. */
   remove(line) {
+    if (!line.dataset.day) return; // looking for the next line with a day would visit thousands of a recording, where none has one
     const next = find(line, NEXT);
     delete line.dataset.day;
     if (this.#first === line) this.#first = null;

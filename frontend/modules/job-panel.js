@@ -19,6 +19,9 @@ const POLL_MS = 1000;
 /** Number of lines shown, the newest ones: some hours of speech. With more, each key press would be slow. */
 const MAX_LINES = 5000;
 
+/** How often to check whether the requested moment is in the first half of the lines, in dropped lines. */
+const CHECK_EVERY = 100;
+
 /** Dispatches `settled` when the job reaches a final state, `missing` if it does not exist, and `removed`. */
 class JobPanel extends HTMLElement {
   #id = '';
@@ -27,6 +30,7 @@ class JobPanel extends HTMLElement {
   #store = null;
   #momentS = null; // the moment to go to once its line has arrived, in seconds
   #shownState = ''; // the state last shown; empty just after opening
+  #dropped = 0; // lines that are not shown because later ones are
 
   disconnectedCallback() {
     this.close();
@@ -50,7 +54,7 @@ class JobPanel extends HTMLElement {
       if (!token.get()) ensureToken().catch(() => {}); // without one, saving prompts again
     });
     this.captions.enableLinks(({ start_s: start }) => momentAddress(`jobs/${this.#id}`, start));
-    this.captions.addEventListener('latest', leaveMoment);
+    this.captions.addEventListener('latest', () => this.#toLatest());
     this.player.addEventListener('opened', () => this.captions.enablePlayback(({ start_s: start }) => this.player.seek(start)));
     this.player.addEventListener('closed', () => this.captions.enablePlayback(null));
     this.player.addEventListener('position', ({ detail: { seconds } }) => this.captions.mark(seconds));
@@ -67,7 +71,7 @@ class JobPanel extends HTMLElement {
    */
   open(id, file, at = null) {
     this.#momentS = at;
-    if (id === this.#id) {
+    if (id === this.#id && this.#isLoaded(at)) {
       if (at === null) this.#clearMoment();
       this.#goToMoment();
       return;
@@ -78,11 +82,11 @@ class JobPanel extends HTMLElement {
     this.#shownState = '';
     const store = new CaptionStore(MAX_LINES);
     this.#store = store;
-    let dropped = 0;
+    this.#dropped = 0;
     store.addEventListener('removed', () => {
-      dropped += 1;
-      setText(this.earlier, `${dropped === 1 ? '1 earlier line is' : `${dropped} earlier lines are`} not shown here. The downloads contain all lines.`);
-      this.earlier.hidden = false;
+      this.#dropped += 1;
+      this.#describeOmitted();
+      if (this.#momentS !== null && this.#dropped % CHECK_EVERY === 0) this.#stopAtMoment(store.lines);
     });
     this.captions.enableCorrections((line, text) => this.#correct(store, line, text));
     this.captions.show(store, false);
@@ -110,7 +114,7 @@ class JobPanel extends HTMLElement {
 
   /** Go to the requested moment if its line has arrived, or report that there is none. */
   #goToMoment() {
-    const { ended } = this.#store;
+    const ended = this.#store.ended || this.#store.isPast;
     if (this.#momentS === null || !this.#shownState || (SETTLED.has(this.#shownState) && !ended)) return; // the rest arrives soon
     const { lines } = this.#store;
     if (!ended && !(lines.length && isReached(lines.at(-1), this.#momentS))) return;
@@ -121,6 +125,37 @@ class JobPanel extends HTMLElement {
       if (ended) this.captions.fromTop();
     }
     this.#momentS = null;
+  }
+
+  /** Whether the lines around a moment, or without one the newest lines, are loaded or will be. */
+  #isLoaded(at) {
+    const { lines, isPast } = this.#store;
+    if (at === null) return !isPast;
+    const isDropped = this.#dropped > 0 && !isReached({ start_s: at }, lines[0].start_s);
+    return !isDropped && (!isPast || isReached(lines.at(-1), at));
+  }
+
+  /** If the requested moment is long past, load no later lines: its own would be dropped for them. */
+  #stopAtMoment(lines) {
+    if (!isReached(lines[lines.length / 2], this.#momentS)) return;
+    this.#socket.close();
+    this.#store.isPast = true;
+    this.#describeOmitted();
+    this.#goToMoment();
+  }
+
+  #describeOmitted() {
+    const { isPast } = this.#store;
+    const earlier = this.#dropped === 1 ? '1 earlier line' : `${this.#dropped} earlier lines`;
+    const omitted = isPast ? `${earlier} and all lines after ${clock(this.#store.lines.at(-1).start_s)} are` : `${earlier} ${this.#dropped === 1 ? 'is' : 'are'}`;
+    setText(this.earlier, `${omitted} not shown here. The downloads contain all lines.`);
+    this.earlier.hidden = false;
+  }
+
+  /** Leave the moment; if later lines were not loaded, load the newest. */
+  #toLatest() {
+    if (this.#store.isPast) location.hash = `#file/${this.#id}`;
+    else leaveMoment();
   }
 
   /** Return from the selected line to the initial position. */

@@ -120,3 +120,27 @@ def test_removing_the_only_line_of_a_day_removes_its_date(page: Page, api: Api, 
     page.keyboard.press("Enter")
     expect(page.locator(".lines p:visible")).to_have_count(1)
     expect(days).to_have_count(0)
+
+
+#: How many elements are visited where the first of 5,000 lines without a day is removed.
+VISITED = """() => {
+  const box = document.querySelector('body > div');
+  for (let n = 0; n < 5000; n += 1) box.append(document.createElement('p'));
+  let visited = 0;
+  const { get } = Object.getOwnPropertyDescriptor(Element.prototype, 'nextElementSibling');
+  Object.defineProperty(Element.prototype, 'nextElementSibling', {
+    get() {
+      visited += 1;
+      return get.call(this);
+    },
+  });
+  remove(box.firstElementChild);
+  return [visited, box.childElementCount];
+}"""
+
+
+def test_removing_a_line_without_a_day_visits_no_others(page: Page, api: Api) -> None:
+    """Of a recording of some hours, thousands of lines are removed while it loads."""
+    page.goto(api.url)
+    page.evaluate(ALONE)
+    assert page.evaluate(VISITED) == [0, 4999]

@@ -244,3 +244,22 @@ def test_search_result_is_shown_after_redis_lost_its_data(
     )
     page.go_back()
     expect(page.get_by_label("Search for")).to_have_value("giraff")
+
+
+def test_moment_in_the_first_hours_of_a_long_recording(page: Page, api: Api, redis: Redis) -> None:
+    """Of its lines, 5,000 are shown: those around the moment rather than the newest."""
+    Jobs(redis).save(Job("long", created_s=9e9, state=State.FINISHED, filename="dag.wav", duration_s=30_000.0))
+    speaker = Speaker(redis, "jobs/long")
+    speaker.say_many(5500)
+    speaker.finish()
+    page.goto(f"{api.url}/#file/long?at=5000")
+    expect(marked(page).locator(".text")).to_have_text("line 1000", timeout=60_000)
+    expect(page.get_by_text("100 earlier lines and all lines after 7:05:00 are not shown here.")).to_be_visible()
+    page.goto(f"{api.url}/#file/long?at=27000")
+    expect(marked(page).locator(".text")).to_have_text("line 5400", timeout=60_000)
+    expect(page.get_by_text("500 earlier lines are not shown here.")).to_be_visible()
+    page.goto(f"{api.url}/#file/long?at=505")
+    expect(marked(page).locator(".text")).to_have_text("line 101", timeout=60_000)
+    page.get_by_role("button", name="Latest line").click()
+    expect(page.locator(".lines .text").last).to_have_text("line 5500", timeout=60_000)
+    expect(page).to_have_url(re.compile("#file/long$"))

@@ -180,6 +180,14 @@ class Speaker:
             until_s = self._newest.end_s
             self._commit(Advance(b"{}", (self._newest,), 1, self._seq + 1, until_s, sounds_like=sounds_like))
 
+    def say_many(self, count: int) -> None:
+        """Commit captions of five seconds each, at once."""
+        captions = [
+            Caption(self.source, id, 0, 5.0 * id, 5.0 * id + 4, f"line {id}", True, "sv") for id in range(1, count + 1)
+        ]
+        self._id = count
+        self._commit(Advance(b"{}", tuple(captions), 1, self._seq + 1, captions[-1].end_s))
+
     def revise(self, text: str, *, final: bool = True) -> None:
         """Commit the last caption again with another text."""
         self._newest = dataclasses.replace(self._newest, revision=self._newest.revision + 1, text=text, final=final)

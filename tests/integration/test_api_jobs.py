@@ -24,6 +24,18 @@ def test_job_list_has_pages_with_links(api: Api, redis: Redis) -> None:
     assert "did you mean 'limit'" in problem(api.http.get("/jobs?limits=2"), 422)
 
 
+def test_list_of_jobs_asks_redis_for_all_of_them_at_once(api: Api, redis: Redis) -> None:
+    for number in range(300):
+        Jobs(redis).save(Job(f"j{number}", created_s=9e9 + number, state=State.CANCELLED))
+
+    def reads() -> int:
+        return int(redis.info("stats")["total_reads_processed"])
+
+    before = reads()
+    assert len(api.http.get("/jobs?limit=300").json()["jobs"]) == 300
+    assert reads() - before < 100
+
+
 def test_progress_is_1_only_after_the_last_caption(api: Api, redis: Redis) -> None:
     Jobs(redis).save(Job("j", created_s=9e9, state=State.FINISHED, duration_s=20.0))
     speaker = Speaker(redis, "jobs/j")

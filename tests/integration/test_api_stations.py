@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -195,3 +196,21 @@ def test_stations_are_limited(api: Api) -> None:
     for number in range(5):
         api.http.post("/stations", json={"id": f"s{number}", "url": "http://a/"})
     assert "MAX_STATIONS" in problem(api.http.post("/stations", json={"id": "s9", "url": "http://a/"}), 422)
+
+
+def test_list_reads_statuses_once_a_second_for_all_who_poll_it(api: Api, redis: Redis) -> None:
+    """And the stations themselves each time: a page that has added one sees it at once."""
+
+    def reads(command: str) -> int:
+        return int(redis.info("commandstats").get(f"cmdstat_{command}", {}).get("calls", 0))
+
+    def ids() -> list[str]:
+        return [station["id"] for station in api.http.get("/stations").json()["stations"]]
+
+    api.http.post("/stations", json={"id": "s1", "url": "http://a/"})
+    before = reads("mget")
+    begun_s = time.monotonic()
+    assert all(ids() == ["s1"] for _ in range(20))
+    assert reads("mget") - before <= 2 + time.monotonic() - begun_s
+    api.http.post("/stations", json={"id": "s2", "url": "http://a/"})
+    assert ids() == ["s1", "s2"]
