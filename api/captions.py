@@ -33,6 +33,8 @@ MAX_IN_MEMORY_BYTES = 1 << 20
 #: Requests for more captions than this are read and written one at a time: nine hours of captions take seconds of the
 #: processor and a hundred megabytes, and anyone may request them, many times at once.
 MANY = 1000
+#: A period of this length has fewer, in seconds.
+SHORT_S = 3600.0
 _WRITING = BoundedSemaphore(1)
 
 
@@ -107,7 +109,7 @@ def period_response(
     Raises:
         UnknownSource: there is no such format.
     """
-    with _turn(period.limit):
+    with _turn(0 if period.to_s - period.from_s <= SHORT_S else period.limit):
         return _period_response(archivist, source, format, period, about=about, filename=filename)
 
 

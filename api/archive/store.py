@@ -144,7 +144,7 @@ class Archive:
                 db.execute("BEGIN IMMEDIATE")
                 return write_revision(db, source, id, start_s, change)
         except sqlite3.Error as error:
-            raise ArchiveError(f"{self._path}: {error}") from error
+            raise ArchiveError(f"the archive failed ({error}); try again") from error
 
     def delete(self, source: str) -> bool:
         """Delete a source, and up to `deleting.STEP` of its captions; the others are no longer shown.

@@ -137,7 +137,7 @@ class JobPanel extends HTMLElement {
 
   /** If the requested moment is long past, load no later lines: its own would be dropped for them. */
   #stopAtMoment(lines) {
-    if (!isReached(lines[lines.length / 2], this.#momentS)) return;
+    if (!isReached(lines[Math.floor(lines.length / 2)], this.#momentS)) return;
     this.#socket.close();
     this.#store.isPast = true;
     this.#describeOmitted();

@@ -12,6 +12,7 @@ from gevent.event import Event
 
 from api import captions
 from api.app import create_app
+from api.archive.merging import Period
 from api.settings import Settings
 from wire.messages import Caption
 
@@ -60,3 +61,26 @@ def test_large_answers_take_turns_and_pages_do_not_wait(monkeypatch: pytest.Monk
     finish.set()
     gevent.joinall(requests, 20)
     assert begun == [None, 200, 5000]
+
+
+def test_an_hour_does_not_wait_for_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[float] = []
+    finish = Event()
+
+    def answer(_archivist: Any, _source: str, _format: str, period: Period, **_: Any) -> Response:
+        begun.append(period.to_s)
+        if period.to_s > 3600:
+            finish.wait(20)
+        return Response()
+
+    monkeypatch.setattr(captions, "_period_response", answer)
+
+    def request(to_s: float) -> None:
+        captions.period_response(None, "stations/p1", "json", Period(0.0, to_s), about={}, filename="p1")  # type: ignore[arg-type]
+
+    requests = [gevent.spawn(request, to_s) for to_s in (86400.0, 86401.0, 3600.0)]
+    requests[2].join(20)
+    assert begun == [86400.0, 3600.0]
+    finish.set()
+    gevent.joinall(requests, 20)
+    assert begun == [86400.0, 3600.0, 86401.0]
