@@ -9,9 +9,14 @@ import { tokenOffer } from './token-offer.js';
 /** Refresh interval while a recording is not settled, in milliseconds. */
 const REFRESH_MS = 2000;
 
+/** Number of recordings shown at first, and added with each press of the button; maximum that the API returns at once. */
+const STEP = 50;
+const MAX_SHOWN = 500;
+
 class JobList extends HTMLElement {
   #items = new Map();
   #timer = 0;
+  #shown = STEP;
   #current = '';
   #dismissFailure = null; // removes the error message once the list can be read again
   #onToken = () => this.refresh();
@@ -19,6 +24,9 @@ class JobList extends HTMLElement {
   connectedCallback() {
     this.list = make('ul');
     this.details = make('details', { hidden: true }, make('summary', { textContent: 'Earlier recordings' }), this.list);
+    this.more = make('button.quiet', { type: 'button', textContent: 'Show more', hidden: true });
+    this.more.addEventListener('click', () => this.#showMore());
+    this.details.append(this.more);
     this.locked = tokenOffer('Enter this server’s token to list earlier recordings.', () => this.#unlock());
     this.details.addEventListener('toggle', () => this.details.open && this.refresh());
     document.addEventListener('token', this.#onToken);
@@ -48,7 +56,7 @@ class JobList extends HTMLElement {
   async refresh() {
     let moving = true;
     try {
-      const { jobs } = await request('/jobs', { promptForToken: false });
+      const { jobs } = await request(`/jobs?limit=${this.#shown}`, { promptForToken: false });
       this.#dismissFailure?.();
       this.#dismissFailure = null;
       this.#show(jobs);
@@ -59,6 +67,13 @@ class JobList extends HTMLElement {
     }
     clearTimeout(this.#timer); // another refresh may have set it meanwhile
     if (moving && this.isConnected && this.details.open) this.#timer = setTimeout(() => this.refresh(), REFRESH_MS);
+  }
+
+  async #showMore() {
+    const { length } = this.list.children;
+    this.#shown = Math.min(this.#shown + STEP, MAX_SHOWN);
+    await this.refresh();
+    this.list.children[length]?.firstElementChild.focus(); // the button may be hidden now, or below 50 more
   }
 
   async #unlock() {
@@ -87,6 +102,7 @@ class JobList extends HTMLElement {
       write(item.firstElementChild, job, job.id === this.#current);
       if (this.list.children[index] !== item) this.list.insertBefore(item, this.list.children[index] ?? null);
     }
+    this.more.hidden = jobs.length < this.#shown || this.#shown === MAX_SHOWN;
   }
 
   #make({ id }) {

@@ -235,21 +235,6 @@ def test_deleting_captions_requires_confirmation(page: Page, api: Api, redis: Re
     assert Jobs(redis).get("j").state is State.CANCELLED
 
 
-def test_list_follows_the_current_recording(page: Page, api: Api, redis: Redis) -> None:
-    Jobs(redis).save(Job("j", created_s=9e9, filename="möte.mp3"))
-    page.goto(f"{api.url}#file/j")
-    page.get_by_text("Earlier recordings", exact=True).click()
-    entry = page.get_by_role("link", name="möte.mp3")
-    expect(entry).to_contain_text("Waiting")
-    expect(page.locator("job-panel .state")).to_have_text("Waiting")
-    entry.focus()
-    speaker = Speaker(redis, "jobs/j")
-    speaker.say("Hej.")
-    speaker.finish()
-    expect(entry).to_contain_text("Captions complete")
-    expect(entry).to_be_focused()
-
-
 def test_recording_without_speech_is_reported_without_a_language(page: Page, api: Api, redis: Redis) -> None:
     finished(redis, Job("dumb", created_s=9e9, filename="tyst.wav", duration_s=8.0))
     finished(redis, Job("good", created_s=9e9, filename="möte.mp3", duration_s=8.0), "Första raden.")
@@ -262,29 +247,6 @@ def test_recording_without_speech_is_reported_without_a_language(page: Page, api
     page.goto(f"{api.url}#file/good")
     expect(page.locator("job-panel .facts")).to_have_text("8 seconds · Swedish (detected)")
     expect(page.locator("job-panel .download")).to_have_count(4)
-
-
-def test_without_a_token_recordings_are_not_listed_and_it_is_not_requested(
-    page: Page, redis: Redis, redis_url: str, free_port: Callable[[], int], tmp_path: Path
-) -> None:
-    finished(redis, Job("j", created_s=9e9, filename="privat.mp3"), "Första raden.")
-    with running(redis_url, free_port(), tmp_path, API_TOKEN="sesam") as api:
-        page.goto(f"{api.url}#file/j")  # links can be shared without a token
-        expect(page.locator(".lines .text")).to_have_text(["Första raden."])
-        expect(page.get_by_text("token to list earlier recordings")).to_be_visible()
-        expect(page.locator("job-list")).not_to_contain_text("privat.mp3")
-        expect(page.get_by_role("dialog")).to_be_hidden()
-        expect(page.get_by_role("alert")).to_be_empty()
-        page.get_by_role("button", name="Enter token").click()
-        page.get_by_role("textbox", name="Token").fill("wrong")
-        page.get_by_role("button", name="Continue").click()
-        page.get_by_role("button", name="Enter token").click()
-        page.get_by_role("textbox", name="Token").fill("sesam")
-        page.get_by_role("button", name="Continue").click()
-        expect(page.get_by_text("Earlier recordings", exact=True)).to_be_focused()
-        page.keyboard.press("Enter")
-        expect(page.get_by_role("link", name="privat.mp3")).to_be_visible()
-        expect(page.get_by_role("button", name="Enter token")).to_be_hidden()
 
 
 @pytest.mark.parametrize("width", [360, 1280])
