@@ -240,6 +240,14 @@ def test_trainer_container_runs_a_worker_by_default() -> None:
     assert "redis" in service["depends_on"]
 
 
+def test_commands_that_start_trainer_workers_leave_other_services_alone() -> None:
+    """`up` without a service's name would scale the others back and apply changed settings to them."""
+    for file in ("docker-compose.yml", "README.md", "trainer/commands/worker.py"):
+        commands = re.findall(r"up (--scale trainer=.*)", (ROOT / file).read_text())
+        assert commands, file
+        assert all(command.split()[2:3] == ["trainer"] for command in commands), file
+
+
 @pytest.mark.parametrize("service", ["transcriber", "trainer"])
 def test_only_torch_itself_comes_from_the_cpu_index(service: str) -> None:
     """That index has other versions of its dependencies than constraints.txt pins, so pip could not resolve them."""

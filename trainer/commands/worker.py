@@ -23,7 +23,7 @@ the study when it restarts.
 examples
   REDIS_URL=redis://10.0.0.5:6379/0 python -m trainer worker
   python -m trainer worker --burst
-  docker compose --profile train up --scale trainer=4
+  docker compose --profile train up --scale trainer=4 trainer
 """
 
 
