@@ -68,6 +68,9 @@ class DecodeWorker(SimpleWorker):
             done.set()
             thread.join(timeout=BEAT_S)
 
+    def subscribe(self) -> None:
+        """Take no commands: none are sent, and RQ's thread for them fails if Redis stops together with the decoder."""
+
     def get_heartbeat_ttl(self, job: RqJob, working_time: float = 0.0) -> int:
         """How long a decoder without a heartbeat keeps its job."""
         return TTL_S

@@ -175,6 +175,17 @@ def test_decoder_is_not_mistaken_for_a_killed_one_with_its_number(
     assert second.poll() is None
 
 
+def test_decoders_do_not_subscribe_to_commands_of_rq(
+    redis_url: str, redis_client: Any, ingest: Start, make_audio: Callable[..., Path], wait_until: Wait
+) -> None:
+    ingest(redis_url, UPLOAD_WORKERS="1")
+    path = make_audio("x.ogg", "-c:a", "libopus")
+    Jobs(redis_client).save(Job("j", time.time(), path=path.name))
+    enqueue_decode(redis_client, "j", timeout_s=60)
+    wait_until(lambda: not path.exists(), 40)  # RQ subscribes before it takes a job
+    assert redis_client.pubsub_channels("rq:*") == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_another_process_resumes_a_microphone(
     number: signal.Signals,
