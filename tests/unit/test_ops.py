@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from tests.places import ROOT
 from trainer.training.batches import ALL_AHEAD
 from wire import metrics
+from wire.messages import Kind
 
 OPS = ROOT / "ops"
 
@@ -63,6 +65,35 @@ def test_every_queried_metric_and_label_exists(expression: str) -> None:
         labels |= {label.strip() for label in group.split(",")} - {"le"}
     known = set().union(*(names[name] for name in queried))
     assert labels <= known, f"no such label: {labels - known}"
+
+
+def test_every_queried_kind_exists() -> None:
+    """A query for a kind that no source has is empty, and an alert on it never fires."""
+    kinds = {kind for expression in expressions() for kind in re.findall(r"kind=\"(\w+)\"", expression)}
+    assert kinds <= set(Kind)
+
+
+@pytest.mark.parametrize(("processed", "fires"), [("0x30", True), ("0+60x30", False)])
+def test_chunks_that_nobody_processes_raise_an_alert(tmp_path: Path, processed: str, fires: bool) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed")
+    alert = next(rule for rule in alert_rules() if rule["alert"] == "UndertextNoCaptions")
+    expected = [{"exp_labels": alert["labels"], "exp_annotations": alert["annotations"]}]
+    case = {
+        "interval": "1m",
+        "input_series": [
+            {"series": 'undertext_ingest_chunks_total{kind="stations",content="speech"}', "values": "0+60x30"},
+            {"series": 'undertext_transcriber_chunks_total{content="speech"}', "values": processed},
+        ],
+        "alert_rule_test": [
+            {"eval_time": "20m", "alertname": "UndertextNoCaptions", "exp_alerts": expected if fires else []}
+        ],
+    }
+    file = tmp_path / "alerts_test.yml"
+    file.write_text(yaml.safe_dump({"rule_files": [str(OPS / "alerts.yml")], "tests": [case]}))
+    done = subprocess.run([promtool, "test", "rules", str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_alert_has_a_summary_an_action_and_a_severity() -> None:
