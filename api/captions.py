@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from tempfile import NamedTemporaryFile
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from gevent.lock import BoundedSemaphore
 from api.archive.copying import Archivist
 from api.archive.merging import Period
 from api.http.parameters import int_query, next_page
+from api.http.problems import Problem
 from api.text import formats
 from api.threadpool import run_in_thread
 from wire.captions import CaptionLog, latest_revisions
@@ -35,7 +36,9 @@ MAX_IN_MEMORY_BYTES = 1 << 20
 MANY = 1000
 #: A period of this length has fewer, in seconds.
 SHORT_S = 3600.0
-_WRITING = BoundedSemaphore(1)
+#: Longest wait for other such requests, in seconds.
+SLOT_TIMEOUT_S = 30.0
+_SLOT = BoundedSemaphore(1)
 
 
 def all_captions(log: CaptionLog, source: str, after: int = 0) -> list[Caption]:
@@ -64,25 +67,28 @@ def log_response(
         UnknownSource: there is no such format.
     """
     after, limit = int_query("after", None), int_query("limit", limit, minimum=1, maximum=LIMIT)
-    with _turn(limit):
-        return _log_response(log, source, format, about=about, filename=filename, after=after, limit=limit)
+    newest_event = log.progress(source).event
+    with slot(newest_event - (after or 0) if limit is None else limit):
+        if limit is None:
+            captions = all_captions(log, source, after or 0)
+        else:
+            captions = latest_revisions(log.latest(source, limit) if after is None else log.read(source, after, limit))
+        return _log_response(
+            captions, source, format, newest_event, about=about, filename=filename, after=after, limit=limit
+        )
 
 
 def _log_response(
-    log: CaptionLog,
+    captions: list[Caption],
     source: str,
     format: str,
+    newest_event: int,
     *,
     about: Mapping[str, Any],
     filename: str,
     after: int | None,
     limit: int | None,
 ) -> Response:
-    newest_event = log.progress(source).event
-    if limit is None:
-        captions = all_captions(log, source, after or 0)
-    else:
-        captions = latest_revisions(log.latest(source, limit) if after is None else log.read(source, after, limit))
     next = max((caption.event for caption in captions), default=after or 0)
     shown = captions if format == "json" else [caption for caption in captions if caption.final or not caption.text]
     origin_s = min((caption.start_s for caption in shown), default=0.0)
@@ -109,7 +115,7 @@ def period_response(
     Raises:
         UnknownSource: there is no such format.
     """
-    with _turn(0 if period.to_s - period.from_s <= SHORT_S else period.limit):
+    with slot(0 if period.to_s - period.from_s <= SHORT_S else period.limit):
         return _period_response(archivist, source, format, period, about=about, filename=filename)
 
 
@@ -173,19 +179,35 @@ def captions_response(
     return response
 
 
-def _turn(limit: int | None) -> AbstractContextManager[Any]:
-    """What a request waits for before it reads up to `limit` captions; None: all."""
-    return _WRITING if limit is None or limit > MANY else nullcontext()
+@contextmanager
+def slot(n_captions: int) -> Iterator[None]:
+    """Wait for other requests for many captions, before reading up to `n_captions` of them.
+
+    Raises:
+        Problem: 503, they take too long.
+    """
+    if n_captions <= MANY:
+        yield
+        return
+    if not _SLOT.acquire(timeout=SLOT_TIMEOUT_S):
+        raise Problem(503, "Others are downloading all captions of a source; try again.", {"Retry-After": "10"})
+    try:
+        yield
+    finally:
+        _SLOT.release()
 
 
 def _text_response(text: str, content_type: str) -> Response:
     data = text.encode()
     if len(data) <= MAX_IN_MEMORY_BYTES:
         return Response(data, content_type=content_type)
-    with NamedTemporaryFile() as file:
-        file.write(data)
-        file.flush()
-        response = send_file(file.name, conditional=False, etag=False)
+    try:
+        with NamedTemporaryFile() as file:
+            run_in_thread(file.write, data)
+            file.flush()
+            response = send_file(file.name, conditional=False, etag=False)
+    except OSError:  # the disk is full, perhaps of uploads
+        return Response(data, content_type=content_type)
     response.content_type = content_type
     del response.headers["Last-Modified"]  # the file's
     return response

@@ -131,8 +131,13 @@ def download(id: str, format: str) -> Response:
     known_fields(request.args, ("from", "to"))
     from_s, to_s = period_query(RECORDING_TIME)
     job = ctx.jobs.get(id)
-    source = source_name(Kind.JOB, id)
-    progress = ctx.log.progress(source)
+    progress = ctx.log.progress(source_name(Kind.JOB, id))
+    with captions.slot(progress.event):
+        return _download(ctx, job, progress, format, from_s, to_s)
+
+
+def _download(ctx: Context, job: Job, progress: Progress, format: str, from_s: float, to_s: float) -> Response:
+    source = source_name(Kind.JOB, job.id)
     state = state_of(job, progress)
     all_captions = captions.all_captions(ctx.log, source)
     if state is State.CANCELLED:
@@ -150,7 +155,7 @@ def download(id: str, format: str) -> Response:
         "duration_s": job.duration_s,
         "next": max((caption.event for caption in all_captions), default=0),
     }
-    name = PurePosixPath(job.filename).stem or id
+    name = PurePosixPath(job.filename).stem or job.id
     if from_s > 0:
         name += f" from {from_s:g} s"
     selected = [caption for caption in all_captions if caption.end_s > from_s and caption.start_s < to_s]

@@ -1,12 +1,12 @@
 """RQ queues, which carry jobs between services by the name of their function. They never carry audio.
 
 With the JSON serializer, queued jobs are readable and contain no code. RQ itself would call any function they name, so
-workers load them as `OwnJob`: write access to Redis does not allow running code in them.
+workers load them as an `OwnJob`: write access to Redis does not allow running code in them.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from redis.client import Pipeline
 from rq import Queue, Retry
@@ -31,25 +31,42 @@ PERFORM = "trainer.tuning.jobs.perform"
 
 
 class OwnJob(RqJob):
-    """A job that calls one of our functions or fails, and has no callbacks."""
+    """A job that calls the function of its queue or fails, and has no callbacks."""
+
+    function: ClassVar[str]
 
     @property
     def func(self) -> Any:
         """The function to call.
 
         Raises:
-            ValueError: it is not one of ours.
+            ValueError: it is another one.
         """
-        if self.func_name not in (DECODE, PERFORM):
-            raise ValueError(f"job {self.id} names {self.func_name}, which is neither {DECODE} nor {PERFORM}")
+        if self.func_name != self.function:
+            raise ValueError(f"job {self.id} names {self.func_name} instead of {self.function}")
         return super().func
 
     success_callback = failure_callback = stopped_callback = None
 
 
+class DecodeJob(OwnJob):
+    """Decodes an upload."""
+
+    function = DECODE
+
+
+class TrialJob(OwnJob):
+    """Runs a trial."""
+
+    function = PERFORM
+
+
+_JOB_CLASSES: dict[str, type[OwnJob]] = {UPLOADS: DecodeJob, TRIALS: TrialJob}
+
+
 def queue(name: str, redis: Redis) -> Queue:
     """The RQ queue `name`."""
-    return Queue(name, connection=redis, serializer=JSONSerializer, job_class=OwnJob)
+    return Queue(name, connection=redis, serializer=JSONSerializer, job_class=_JOB_CLASSES[name])
 
 
 def enqueue_decode(redis: Redis, job_id: str, *, timeout_s: int, limit: int | None = None) -> None:

@@ -17,6 +17,7 @@ from api.archive.query import marks
 from api.archive.rows import MAX_ROW, captions_in, neighbours
 from api.archive.schema import prepare
 from api.archive.writing import write, write_revision
+from wire.errors import UnknownSource
 from wire.messages import Caption, Kind
 
 #: Time limit of a search, in seconds.
@@ -142,6 +143,8 @@ class Archive:
         try:
             with closing(self._connect()) as db, db:
                 db.execute("BEGIN IMMEDIATE")
+                if source in deleting.half_deleted(db):
+                    raise UnknownSource(f"{source} is being deleted")
                 return write_revision(db, source, id, start_s, change)
         except sqlite3.Error as error:
             raise ArchiveError(f"the archive failed ({error}); try again") from error
@@ -174,9 +177,9 @@ class Archive:
         """
         until_s = time.monotonic() + SEARCH_TIMEOUT_S
         with closing(self._connect()) as db:
-            sql, values = _select(wanted, *_rows(db, wanted))
             db.set_progress_handler(lambda: time.monotonic() > until_s, 10_000)
             try:
+                sql, values = _select(wanted, *_rows(db, wanted))
                 return [_match(db, row) for row in db.execute(sql, values).fetchall()]
             except sqlite3.OperationalError as error:
                 raise ArchiveError(

@@ -56,10 +56,13 @@ class JobList extends HTMLElement {
   async refresh() {
     let moving = true;
     try {
-      const { jobs } = await request(`/jobs?limit=${this.#shown}`, { promptForToken: false });
+      const shown = this.#shown;
+      const { jobs } = await request(`/jobs?limit=${Math.min(shown + 1, MAX_SHOWN)}`, { promptForToken: false });
+      if (shown !== this.#shown) return; // the button was pressed meanwhile
       this.#dismissFailure?.();
       this.#dismissFailure = null;
-      this.#show(jobs);
+      this.#show(jobs.slice(0, shown));
+      this.more.hidden = jobs.length <= shown;
       moving = jobs.some(({ state }) => !SETTLED.has(state));
     } catch (error) {
       if (error.status === 401) this.#lock();
@@ -102,7 +105,6 @@ class JobList extends HTMLElement {
       write(item.firstElementChild, job, job.id === this.#current);
       if (this.list.children[index] !== item) this.list.insertBefore(item, this.list.children[index] ?? null);
     }
-    this.more.hidden = jobs.length < this.#shown || this.#shown === MAX_SHOWN;
   }
 
   #make({ id }) {

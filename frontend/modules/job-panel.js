@@ -76,6 +76,7 @@ class JobPanel extends HTMLElement {
       this.#goToMoment();
       return;
     }
+    const own = file ?? (id === this.#id ? this.player.file : null); // one that was opened with "Listen along" stays open
     this.close();
     this.#build(); // a new panel, so that nothing of the previous job is shown until the response arrives
     this.#id = id;
@@ -88,6 +89,10 @@ class JobPanel extends HTMLElement {
       this.#describeOmitted();
       if (this.#momentS !== null && this.#dropped % CHECK_EVERY === 0) this.#stopAtMoment(store.lines);
     });
+    store.addEventListener('cleared', () => {
+      this.#dropped = 0;
+      this.earlier.hidden = true;
+    });
     this.captions.enableCorrections((line, text) => this.#correct(store, line, text));
     this.captions.show(store, false);
     store.addEventListener('line', ({ detail: { line } }) => {
@@ -95,7 +100,7 @@ class JobPanel extends HTMLElement {
       if (this.#momentS !== null && this.#shownState && isReached(line, this.#momentS)) this.#goToMoment();
     });
     store.addEventListener('ended', () => this.#goToMoment());
-    if (file) this.player.play(file);
+    if (own) this.player.play(own);
     this.#poll();
     const path = `/jobs/${encodeURIComponent(id)}`;
     this.#socket = new LiveSocket(`${path}/live`, store, { exists: () => exists(path) });
@@ -131,7 +136,7 @@ class JobPanel extends HTMLElement {
   #isLoaded(at) {
     const { lines, isPast } = this.#store;
     if (at === null) return !isPast;
-    const isDropped = this.#dropped > 0 && !isReached({ start_s: at }, lines[0].start_s);
+    const isDropped = this.#dropped > 0 && lines.length > 0 && !isReached({ start_s: at }, lines[0].start_s);
     return !isDropped && (!isPast || isReached(lines.at(-1), at));
   }
 

@@ -5,6 +5,7 @@
 import { make } from './dom.js';
 
 class RecordingPlayer extends HTMLElement {
+  file = null; // the recording that is open
   #url = '';
   #media = null;
   #captions = null; // {src, srclang} of the WebVTT captions shown in a video
@@ -29,6 +30,7 @@ class RecordingPlayer extends HTMLElement {
   /** Load a recording without starting it. @param {File} file */
   play(file) {
     this.#stop();
+    this.file = file;
     this.#url = URL.createObjectURL(file);
     this.error.textContent = '';
     const isVideo = file.type.startsWith('video/');

@@ -13,6 +13,7 @@ import importlib
 import logging
 import os
 import re
+import resource
 import select
 import shutil
 import subprocess
@@ -149,7 +150,9 @@ def confined(command: list[str]) -> list[str]:
     and ffmpeg survives its parent until its next write to the broken pipe.
     """
     if prlimit := shutil.which("prlimit"):
-        command = [prlimit, f"--data={MAX_MEMORY_BYTES}", *command]
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)  # a lower one of this process cannot be raised
+        most = MAX_MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MAX_MEMORY_BYTES, hard)
+        command = [prlimit, f"--data={most}", *command]
     if setpriv := shutil.which("setpriv"):
         command = [setpriv, "--pdeathsig", "KILL", "--", *command]
     return command

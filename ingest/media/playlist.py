@@ -106,9 +106,11 @@ def _classify(url: str, answer: httpx.Response, client: httpx.Client, turn: int,
     path = answer.url.path.lower()
     playlist = kind in _PLAYLIST_TYPES or path.endswith((".m3u", ".pls"))
     hls = kind in _HLS_TYPES or path.endswith(".m3u8")
-    whole = playlist or hls or kind.startswith("text/")
+    if hls:  # ffmpeg reads it, compressed or not
+        return Address(url, hls=True)
+    whole = playlist or kind.startswith("text/")
     head, frame = _read_head(answer, HEAD_BYTES if whole else MP3_BYTES if kind in _MP3_TYPES else SNIFF_BYTES)
-    if hls or b"#EXT-X-" in head:
+    if b"#EXT-X-" in head:
         return Address(url, hls=True)
     if playlist or head.lstrip().lower().startswith((b"[playlist]", b"#extm3u")):
         entries = parse(head)

@@ -25,7 +25,7 @@ from rq.serializers import JSONSerializer
 from ingest import uploads
 from ingest.presence import register_worker
 from wire.bus import UNAVAILABLE
-from wire.jobs import UPLOADS, OwnJob, queue
+from wire.jobs import UPLOADS, DecodeJob, queue
 from wire.metrics import IngestMetrics
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ _PR_SET_PDEATHSIG = 1
 class DecodeWorker(SimpleWorker):
     """An RQ worker that sends heartbeats while it works, and returns its job to the queue when it should stop."""
 
-    job_class = OwnJob
+    job_class = DecodeJob
     stopping: threading.Event
 
     def execute_job(self, job: RqJob, queue: Queue) -> None:

@@ -55,7 +55,9 @@ def test_newest_lines_are_shown_alone_and_disappear(
     expect(shown).to_have_count(0)  # even though the last line is not final
 
 
-def test_hls_link_is_offered_without_a_password(page: Page, api: Api, redis: Redis, speaker: Speaker) -> None:
+def test_hls_link_is_offered_without_a_password(
+    page: Page, api: Api, redis: Redis, speaker: Speaker, wait_until: Callable[..., None]
+) -> None:
     link = page.get_by_role("link", name="Players (HLS)")
     page.goto(f"{api.url}/#radio/p1")
     speaker.say("Klockan är åtta.")
@@ -63,6 +65,7 @@ def test_hls_link_is_offered_without_a_password(page: Page, api: Api, redis: Red
     expect(page.get_by_role("link", name="Overlay")).to_be_visible()
     expect(link).to_have_count(0)
     Statuses(redis).save(Status("stations/p1", State.RUNNING, hls=True))
+    wait_until(lambda: api.http.get("/stations").json()["stations"][0]["status"]["hls"])  # may be a second old
     page.reload()
     expect(link).to_have_attribute("href", "/stations/p1/hls/live.m3u8")
     expect(link).to_have_attribute("title", re.compile("Address for players"))

@@ -100,7 +100,7 @@ def test_recordings(page: Page, api: Api, redis: Redis, tone: Path, check: Calla
     page.get_by_role("link", name="bild.jpg").click()
     expect(page.locator("job-panel .state")).to_contain_text("Failed.")
     check("a recording that failed")
-    page.route("**/jobs", lambda route: route.fulfill(status=401, json={}))
+    page.route("**/jobs?*", lambda route: route.fulfill(status=401, json={}))
     page.reload()
     page.get_by_role("button", name="Enter token").click()
     check("the token")

@@ -89,17 +89,25 @@ def train(redis: Redis) -> None:
     work(redis, burst=True)
 
 
-@pytest.mark.parametrize(("name", "run"), [(jobs.UPLOADS, decode), (jobs.TRIALS, train)])
-def test_functions_other_than_ours_are_not_called(
-    name: str, run: Callable[[Redis], None], redis: Redis, tmp_path: Path
+@pytest.mark.parametrize(
+    ("name", "run", "function"),
+    [
+        (jobs.UPLOADS, decode, "os.mkdir"),
+        (jobs.UPLOADS, decode, jobs.PERFORM),
+        (jobs.TRIALS, train, "os.mkdir"),
+        (jobs.TRIALS, train, jobs.DECODE),
+    ],
+)
+def test_functions_other_than_that_of_the_queue_are_not_called(
+    name: str, run: Callable[[Redis], None], function: str, redis: Redis, tmp_path: Path
 ) -> None:
     folder = tmp_path / "made"
-    job = Queue(name, connection=redis, serializer=JSONSerializer).enqueue("os.mkdir", str(folder))
+    job = Queue(name, connection=redis, serializer=JSONSerializer).enqueue(function, str(folder))
     run(redis)
     job.refresh()
     result = job.latest_result()
     assert result is not None
-    assert "names os.mkdir" in (result.exc_string or "")
+    assert f"names {function}" in (result.exc_string or "")
     assert not folder.exists()
 
 

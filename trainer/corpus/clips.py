@@ -107,7 +107,8 @@ class Clip:
         try:
             values = json.loads(line)
             for name in _REPEATED & values.keys():
-                values[name] = sys.intern(values[name])
+                if isinstance(values[name], str):
+                    values[name] = sys.intern(values[name])
             segments = tuple((float(a), float(b), str(text)) for a, b, text in values.get("segments", ()))
             return cls(**{**values, "segments": segments})
         except (ValueError, TypeError, AttributeError) as error:

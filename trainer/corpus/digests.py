@@ -43,7 +43,8 @@ class Digests:
         self._file = (folder / DIGESTS_NAME).open("a+b")
         self._file.seek(0)
         data = self._file.read()
-        known = min(len(data) // _BYTES, len(clips))  # a killed writer may leave one without a clip, or a part of one
+        # A killed writer may leave one without a clip, or a part of one; a power failure may leave zeros.
+        known = min(len(data.rstrip(b"\0")) // _BYTES, len(clips))
         self._file.truncate(known * _BYTES)
         places = range(0, known * _BYTES, _BYTES)
         self.ids = {data[place : place + _BYTES]: clip.id for place, clip in zip(places, clips, strict=False)}

@@ -33,7 +33,7 @@ from trainer.errors import PlanError
 from trainer.names import first_missing
 from trainer.tuning.patience import Patience
 from wire.bus import UNAVAILABLE, Redis
-from wire.jobs import TRIALS, OwnJob, queue
+from wire.jobs import TRIALS, TrialJob, queue
 
 #: Seconds between two heartbeats of a worker.
 BEAT_S = 4
@@ -51,7 +51,7 @@ class TrialWorker(Worker):
     `unfit` is why the worker cannot run trials, if it exited for that.
     """
 
-    job_class = OwnJob
+    job_class = TrialJob
     patience: Patience
     unfit = ""
 

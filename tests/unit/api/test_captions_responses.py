@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,9 @@ from gevent.event import Event
 from api import captions
 from api.app import create_app
 from api.archive.merging import Period
+from api.http.problems import Problem
 from api.settings import Settings
+from wire.captions import Progress
 from wire.messages import Caption
 
 SAID = Caption("stations/p1", 1, 0, 0.0, 2.0, "Vädret i Skåne", final=True)
@@ -39,28 +42,61 @@ def test_large_answer_is_sent_from_a_file(format: str, monkeypatch: pytest.Monke
     large.close()
 
 
-def test_large_answers_take_turns_and_pages_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[int | None] = []
-    finish = Event()
+class FakeLog:
+    """A log with many captions, which are read when `finish` is set."""
 
-    def answer(*_: Any, limit: int | None, **__: Any) -> Response:
-        begun.append(limit)
-        if limit != 200:
-            finish.wait(20)
-        return Response()
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.finish = Event()
 
-    monkeypatch.setattr(captions, "_log_response", answer)
+    def progress(self, source: str) -> Progress:
+        return Progress(event=9 if source == "stations/new" else 5000)
 
-    def request(limit: int | None) -> None:
-        with create_app(Settings()).test_request_context("/"):
-            captions.log_response(None, "stations/p1", "json", about={}, filename="p1", limit=limit)  # type: ignore[arg-type]
+    def read(self, source: str, after: int, limit: int) -> list[Caption]:
+        self.begun.append(source)
+        if source != "stations/new":
+            self.finish.wait(20)
+        return []
 
-    requests = [gevent.spawn(request, limit) for limit in (None, 5000, 200)]
-    requests[2].join(20)
-    assert begun == [None, 200]
-    finish.set()
+    def latest(self, source: str, limit: int) -> list[Caption]:
+        self.begun.append(f"{source} {limit}")
+        return []
+
+
+def request(log: Any, source: str, limit: int | None = None) -> None:
+    with create_app(Settings()).test_request_context("/"):
+        captions.log_response(log, source, "json", about={}, filename="p1", limit=limit)
+
+
+def test_requests_for_many_captions_take_turns_and_others_do_not_wait() -> None:
+    log = FakeLog()
+    sources = ("stations/p1", "stations/p2", "stations/new")
+    requests = [gevent.spawn(request, log, source) for source in sources]
+    requests.append(gevent.spawn(request, log, "stations/p3", 200))
+    gevent.joinall(requests[2:], 20)
+    assert log.begun == ["stations/p1", "stations/new", "stations/p3 200"]
+    log.finish.set()
     gevent.joinall(requests, 20)
-    assert begun == [None, 200, 5000]
+    assert log.begun[3:] == ["stations/p2"]
+
+
+def test_a_request_that_waits_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(captions, "SLOT_TIMEOUT_S", 0.01)
+    log = FakeLog()
+    first = gevent.spawn(request, log, "stations/p1")
+    gevent.sleep(0)
+    with pytest.raises(Problem, match="Others are downloading"):
+        request(log, "stations/p2")
+    log.finish.set()
+    first.join(20)
+    request(log, "stations/p2")
+
+
+def test_large_answer_is_sent_from_memory_if_the_disk_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(captions, "MAX_IN_MEMORY_BYTES", 10)
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    answer = captions.captions_response([SAID], "txt", about={}, complete=True, filename="p1")
+    assert "Vädret i Skåne" in answer.get_data(as_text=True)
 
 
 def test_an_hour_does_not_wait_for_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
