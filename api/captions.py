@@ -73,33 +73,19 @@ def log_response(
             captions = all_captions(log, source, after or 0)
         else:
             captions = latest_revisions(log.latest(source, limit) if after is None else log.read(source, after, limit))
-        return _log_response(
-            captions, source, format, newest_event, about=about, filename=filename, after=after, limit=limit
+        next = max((caption.event for caption in captions), default=after or 0)
+        shown = captions if format == "json" else [caption for caption in captions if caption.final or not caption.text]
+        origin_s = min((caption.start_s for caption in shown), default=0.0)
+        # Ids count from 1: captions older than the first of these are no longer kept, or were not requested.
+        whole = len(shown) == len(captions) and (captions[0].id == 1 if captions else newest_event == 0)
+        complete = whole and next >= newest_event
+        about = {**about, "source": source, "start_s": origin_s if captions else None, "next": next}
+        response = captions_response(
+            shown, format, about=about, complete=complete, origin_s=origin_s, filename=filename
         )
-
-
-def _log_response(
-    captions: list[Caption],
-    source: str,
-    format: str,
-    newest_event: int,
-    *,
-    about: Mapping[str, Any],
-    filename: str,
-    after: int | None,
-    limit: int | None,
-) -> Response:
-    next = max((caption.event for caption in captions), default=after or 0)
-    shown = captions if format == "json" else [caption for caption in captions if caption.final or not caption.text]
-    origin_s = min((caption.start_s for caption in shown), default=0.0)
-    # Ids count from 1: captions older than the first of these are no longer kept, or were not requested.
-    whole = len(shown) == len(captions) and (captions[0].id == 1 if captions else newest_event == 0)
-    complete = whole and next >= newest_event
-    about = {**about, "source": source, "start_s": origin_s if captions else None, "next": next}
-    response = captions_response(shown, format, about=about, complete=complete, origin_s=origin_s, filename=filename)
-    if limit is not None and captions and next < newest_event:
-        response.headers["Link"] = next_page(after=next, limit=limit)
-    return response
+        if limit is not None and captions and next < newest_event:
+            response.headers["Link"] = next_page(after=next, limit=limit)
+        return response
 
 
 def period_response(
@@ -116,28 +102,22 @@ def period_response(
         UnknownSource: there is no such format.
     """
     with slot(0 if period.to_s - period.from_s <= SHORT_S else period.limit):
-        return _period_response(archivist, source, format, period, about=about, filename=filename)
-
-
-def _period_response(
-    archivist: Archivist, source: str, format: str, period: Period, *, about: Mapping[str, Any], filename: str
-) -> Response:
-    page = archivist.captions(source, period)
-    start_s = next((caption.start_s for caption in page.captions if caption.text), None)
-    bounds = {"from_s": period.from_s, "to_s": period.to_s}
-    finite = {name: time_s for name, time_s in bounds.items() if math.isfinite(time_s)}
-    about = {**about, **finite, "source": source, "start_s": start_s, "next": page.event}
-    origin_s = finite.get("from_s") or start_s  # 0 means from the beginning
-    if origin_s is not None:
-        filename += f" {formats.stamp(origin_s)}"
-    response = captions_response(
-        page.captions, format, about=about, complete=page.complete, origin_s=origin_s or 0.0, filename=filename
-    )
-    if page.next:
-        to = {} if math.isinf(period.to_s) else {"to": period.to_s}
-        begin = {"from": page.next.start_s, "first": page.next.id}
-        response.headers["Link"] = next_page(**begin, **to, limit=period.limit)
-    return response
+        page = archivist.captions(source, period)
+        start_s = next((caption.start_s for caption in page.captions if caption.text), None)
+        bounds = {"from_s": period.from_s, "to_s": period.to_s}
+        finite = {name: time_s for name, time_s in bounds.items() if math.isfinite(time_s)}
+        about = {**about, **finite, "source": source, "start_s": start_s, "next": page.event}
+        origin_s = finite.get("from_s") or start_s  # 0 means from the beginning
+        if origin_s is not None:
+            filename += f" {formats.stamp(origin_s)}"
+        response = captions_response(
+            page.captions, format, about=about, complete=page.complete, origin_s=origin_s or 0.0, filename=filename
+        )
+        if page.next:
+            to = {} if math.isinf(period.to_s) else {"to": period.to_s}
+            begin = {"from": page.next.start_s, "first": page.next.id}
+            response.headers["Link"] = next_page(**begin, **to, limit=period.limit)
+        return response
 
 
 def captions_response(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +45,6 @@ def own_system(transcribers: int = 1) -> Iterator[System]:
         log = Path(folder) / "log"
         (Path(folder) / "stations.yml").touch()
         environ = {
-            **os.environ,
             "HOST": "127.0.0.1",
             "PORT": str(api),
             "DEMO_PORT": str(demo),
@@ -54,32 +52,13 @@ def own_system(transcribers: int = 1) -> Iterator[System]:
             "DATA_DIR": str(Path(folder) / "var"),
             "STATIONS_FILE": str(Path(folder) / "stations.yml"),
             "TRANSCRIBERS": str(transcribers),
-            # Programs from wheels are next to our Python; `make` would have added them to the path.
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         }
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                tied([sys.executable, "-m", "demo.up"]),
-                cwd=ROOT,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        try:
+        with running([sys.executable, "-m", "demo.up"], log, environ) as process:
             system = System(f"http://127.0.0.1:{api}", f"http://127.0.0.1:{demo}")
-            _wait_until_ready(system, process, log)
+            wait_until_ready(lambda: ready(system), process, log)
             station = {"id": "demo", "name": "Demo", "url": f"{system.truth}/stream.mp3"}
             httpx.post(f"{system.url}/stations", json=station, timeout=30).raise_for_status()
             yield system
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout=60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 def ready(system: System) -> bool:
@@ -90,18 +69,45 @@ def ready(system: System) -> bool:
         return False
 
 
-def _wait_until_ready(system: System, process: subprocess.Popen[bytes], log: Path) -> None:
+@contextlib.contextmanager
+def running(command: list[str], log: Path, environ: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process with `environ` added to the environment, whose output goes to `log`; it is stopped at the end."""
+    # Programs from wheels are next to our Python; `make` would have added them to the path.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            # The leash stops it when the benchmark ends, however it ends.
+            [sys.executable, "-S", str(ROOT / "demo" / "leash.py"), str(os.getpid()), *command],
+            cwd=ROOT,
+            env={**os.environ, "PATH": path, **environ},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_until_ready(is_ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a process is ready.
+
+    Raises:
+        NotRunning: it ended, or took too long; the message has the log's last lines.
+    """
     until = time.monotonic() + START_TIMEOUT_S
-    while not ready(system):
+    while not is_ready():
         if process.poll() is not None or time.monotonic() > until:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
             raise NotRunning(f"the system did not start; its last lines:\n{tail}")
         time.sleep(0.1)
-
-
-def tied(command: list[str]) -> list[str]:
-    """The command on a leash, which terminates it when the benchmark ends, however it ends."""
-    return [sys.executable, "-S", str(ROOT / "demo" / "leash.py"), str(os.getpid()), *command]
 
 
 def free_ports(count: int) -> list[int]:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import resource
-import subprocess
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import psutil
 
-from benchmarks.running import ROOT, NotRunning, free_ports, tied
+from benchmarks.running import START_TIMEOUT_S, free_ports, running, wait_until_ready
 from wire.bus import connect
-
-#: Timeout for the start of a process, in seconds.
-START_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +22,13 @@ class Server:
 
     url: str
     pid: int
+
+    def responds(self) -> bool:
+        """Whether it answers requests."""
+        try:
+            return httpx.get(f"{self.url}/healthz").is_success
+        except httpx.TransportError:
+            return False
 
     def memory_bytes(self) -> int:
         """Resident memory of its processes."""
@@ -47,7 +48,7 @@ def redis(folder: Path) -> Iterator[str]:
     """A Redis of its own; yields its URL."""
     [port] = free_ports(1)
     options = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--save", "", "--maxclients", "20000"]
-    with _running([_program("redis-server"), *options], folder / "redis.log"):
+    with running(["redis-server", *options], folder / "redis.log", {}):
         url = f"redis://127.0.0.1:{port}/0"
         with connect(url, patience_s=START_TIMEOUT_S) as client:
             client.ping()
@@ -74,44 +75,12 @@ def subscriptions(redis_url: str, folder: Path, viewers: int) -> Iterator[Server
 
 
 @contextlib.contextmanager
-def _serving(command: Sequence[str], redis_url: str, log: Path, settings: Mapping[str, str]) -> Iterator[Server]:
+def _serving(command: list[str], redis_url: str, log: Path, settings: Mapping[str, str]) -> Iterator[Server]:
     [port] = free_ports(1)
-    environ = {"REDIS_URL": redis_url, "PORT": str(port), **settings}
-    with _running([sys.executable, *command], log, environ) as process:
-        server = Server(f"http://127.0.0.1:{port}", process.pid)
-        until_s = time.monotonic() + START_TIMEOUT_S
-        while True:
-            with contextlib.suppress(httpx.TransportError):
-                httpx.get(f"{server.url}/healthz").raise_for_status()
-                break
-            if process.poll() is not None or time.monotonic() > until_s:
-                raise NotRunning(f"{' '.join(command)} did not start:\n{log.read_text(errors='replace')[-2000:]}")
-            time.sleep(0.1)
-        yield server
-
-
-@contextlib.contextmanager
-def _running(
-    command: Sequence[str], log: Path, environ: Mapping[str, str] | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # inherited: two descriptors for each viewer
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            tied([*command]), cwd=ROOT, env={**os.environ, **(environ or {})}, stdout=out, stderr=out
-        )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _program(name: str) -> str:
-    """A program from a wheel, which is next to our Python, or the system's."""
-    beside = Path(sys.executable).with_name(name)
-    return str(beside) if beside.exists() else name
+    environ = {"REDIS_URL": redis_url, "PORT": str(port), **settings}
+    with running([sys.executable, *command], log, environ) as process:
+        server = Server(f"http://127.0.0.1:{port}", process.pid)
+        wait_until_ready(server.responds, process, log)
+        yield server

@@ -13,7 +13,6 @@ import importlib
 import logging
 import os
 import re
-import resource
 import select
 import shutil
 import subprocess
@@ -26,6 +25,7 @@ import ffmpeg
 
 from ingest.media.coded import PIPE_BYTES, SecondPipe
 from ingest.media.coded import output as second_output
+from ingest.media.confinement import confined
 from ingest.media.relay import environment
 from wire.audio import SAMPLE_RATE_HZ
 from wire.errors import SettingsError, SourceStalled
@@ -49,10 +49,6 @@ LOCAL_FORMATS = (
 #: Largest picture that is decoded, in pixels: covers and video frames are decoded only to describe them, and a megabyte
 #: of PNG may hold 256 million pixels, for which each reader of the file would need a gigabyte.
 MAX_PIXELS = 8192 * 8192
-
-#: Memory that ffmpeg or ffprobe may allocate, in bytes. A source may describe itself without end, as an HLS playlist
-#: that never closes: that took 125 MB a second.
-MAX_MEMORY_BYTES = 1 << 30
 
 #: Lines of stderr kept for the status.
 KEPT_LINES = 8
@@ -141,21 +137,6 @@ def input_options(*, remote: bool, live: bool, timeout_s: float, format: str = "
         # Transport streams may begin with seconds of video before the first audio packet.
         options |= {"analyzeduration": 60_000_000, "probesize": 50_000_000}
     return options
-
-
-def confined(command: list[str]) -> list[str]:
-    """Wrap a command so that the kernel limits its memory, and kills it when the thread that started it dies.
-
-    Without prlimit and setpriv (util-linux), an endless playlist fills the memory until the source counts as stalled,
-    and ffmpeg survives its parent until its next write to the broken pipe.
-    """
-    if prlimit := shutil.which("prlimit"):
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)  # a lower one of this process cannot be raised
-        most = MAX_MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MAX_MEMORY_BYTES, hard)
-        command = [prlimit, f"--data={most}", *command]
-    if setpriv := shutil.which("setpriv"):
-        command = [setpriv, "--pdeathsig", "KILL", "--", *command]
-    return command
 
 
 class Process:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ingest.media.ffmpeg import confined, find_program, input_options, without_passwords
+from ingest.media.confinement import confined
+from ingest.media.ffmpeg import find_program, input_options, without_passwords
 from ingest.media.relay import environment
 from wire.errors import NotAudio, SourceError, SourceStalled
 

@@ -13,7 +13,7 @@ from gevent.event import Event
 
 from api import captions
 from api.app import create_app
-from api.archive.merging import Period
+from api.archive.merging import CaptionPage, Period
 from api.http.problems import Problem
 from api.settings import Settings
 from wire.captions import Progress
@@ -99,24 +99,30 @@ def test_large_answer_is_sent_from_memory_if_the_disk_is_full(monkeypatch: pytes
     assert "Vädret i Skåne" in answer.get_data(as_text=True)
 
 
-def test_an_hour_does_not_wait_for_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[float] = []
-    finish = Event()
+class FakeArchivist:
+    """An archive whose periods of more than an hour are read when `finish` is set."""
 
-    def answer(_archivist: Any, _source: str, _format: str, period: Period, **_: Any) -> Response:
-        begun.append(period.to_s)
+    def __init__(self) -> None:
+        self.begun: list[float] = []
+        self.finish = Event()
+
+    def captions(self, source: str, period: Period) -> CaptionPage:
+        self.begun.append(period.to_s)
         if period.to_s > 3600:
-            finish.wait(20)
-        return Response()
+            self.finish.wait(20)
+        return CaptionPage([], None, True, 0)
 
-    monkeypatch.setattr(captions, "_period_response", answer)
+
+def test_an_hour_does_not_wait_for_a_day() -> None:
+    archivist: Any = FakeArchivist()
 
     def request(to_s: float) -> None:
-        captions.period_response(None, "stations/p1", "json", Period(0.0, to_s), about={}, filename="p1")  # type: ignore[arg-type]
+        with create_app(Settings()).test_request_context("/"):
+            captions.period_response(archivist, "stations/p1", "json", Period(0.0, to_s), about={}, filename="p1")
 
     requests = [gevent.spawn(request, to_s) for to_s in (86400.0, 86401.0, 3600.0)]
     requests[2].join(20)
-    assert begun == [86400.0, 3600.0]
-    finish.set()
+    assert archivist.begun == [86400.0, 3600.0]
+    archivist.finish.set()
     gevent.joinall(requests, 20)
-    assert begun == [86400.0, 3600.0, 86401.0]
+    assert archivist.begun == [86400.0, 3600.0, 86401.0]
