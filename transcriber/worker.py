@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from transcriber import grouping
@@ -151,11 +151,9 @@ class Transcriber:
     def _process(self, engine: Engine, deliveries: Sequence[Delivery], partial: Sequence[Delivery]) -> None:
         max_lag_s, tries = self._settings.live_max_lag_s, self._queue.max_deliveries
         triaged = triage(deliveries, now_s=self._clock(), max_lag_s=max_lag_s, max_deliveries=tries)
-        for delivery in triaged.quiet:
-            self._commit(delivery, Outcome.of(delivery.chunk), "quiet")
-        for delivery in triaged.shed:
-            self._metrics.shed_s.inc(delivery.chunk.duration_s)
-            self._commit(delivery, Outcome.lost(delivery.chunk, "shed"), "shed")
+        self._commit([(delivery, Outcome.of(delivery.chunk)) for delivery in triaged.quiet], "quiet")
+        self._commit([(delivery, Outcome.lost(delivery.chunk, "shed")) for delivery in triaged.shed], "shed")
+        self._metrics.shed_s.inc(sum(delivery.chunk.duration_s for delivery in triaged.shed))
         for delivery in triaged.damaged:
             self._dead_letter(delivery, delivery.damage)
         for delivery in triaged.exhausted:
@@ -170,7 +168,7 @@ class Transcriber:
             engine.check(delivery.chunk.language, delivery.chunk.task or self._settings.task)
         except Unsupported as error:
             self._report_unsupported(delivery.chunk.source, error)  # before the commit, in case Redis is unreachable
-            self._commit(delivery, Outcome.lost(delivery.chunk, error.reason), "dead", dead=str(error))
+            self._commit([(delivery, Outcome.lost(delivery.chunk, error.reason))], "dead", dead=str(error))
             return False
         return True
 
@@ -205,16 +203,20 @@ class Transcriber:
         uploads = [delivery for delivery in deliveries if not delivery.chunk.live]
         for settled in self._decoder.decode(engine, [*live, *partial, *uploads]):
             began_s = time.perf_counter()
+            transcribed: list[tuple[Delivery, Outcome]] = []
             for delivery, outcome in settled:
                 if delivery.chunk.partial:
-                    self._previews.show(delivery.chunk, outcome)
                     continue
                 left.remove(delivery)
                 if isinstance(outcome, Exception):
                     self._fail(delivery, outcome)
                 else:
                     self._failures = 0
-                    self._commit(delivery, outcome, "transcribed")
+                    transcribed.append((delivery, outcome))
+            self._commit(transcribed, "transcribed")
+            for delivery, outcome in settled:
+                if delivery.chunk.partial:
+                    self._previews.show(delivery.chunk, outcome)
             self._metrics.stage_s.labels("commit").observe(time.perf_counter() - began_s)
             if left and self._stop.is_set():
                 self._renewal.hold(())
@@ -251,31 +253,41 @@ class Transcriber:
     def _dead_letter(self, delivery: Delivery, reason: str) -> None:
         """Dead-letter a chunk that failed or is damaged, and commit a gap in its place."""
         log.error("%s is dead-lettered: %s", delivery.chunk.place, reason)
-        self._commit(delivery, Outcome.lost(delivery.chunk, "failed"), "dead", dead=reason)
+        self._commit([(delivery, Outcome.lost(delivery.chunk, "failed"))], "dead", dead=reason)
 
-    def _commit(self, delivery: Delivery, outcome: Outcome, label: str, *, dead: str = "") -> None:
-        """Commit an outcome. Wait while Redis is unreachable: the work is done, so keep the result."""
-        policy = Policy(delivery.chunk.source, self._settings.live_max_lag_s)
+    def _commit(self, outcomes: Iterable[tuple[Delivery, Outcome]], label: str, *, dead: str = "") -> None:
+        """Commit outcomes, those of each source at once: on a distant Redis, a commit takes longer than decoding."""
+        by_source: dict[str, list[tuple[Delivery, Outcome]]] = {}
+        for delivery, outcome in outcomes:
+            by_source.setdefault(delivery.chunk.source, []).append((delivery, outcome))
+        for source, settled in by_source.items():
+            self._commit_to(source, settled, dead)
+            self._metrics.chunks.labels(label).inc(len(settled))
+
+    def _commit_to(self, source: str, settled: Sequence[tuple[Delivery, Outcome]], dead: str) -> None:
+        """Commit outcomes of one source. Wait while Redis is unreachable: the work is done, so keep the result."""
+        policy = Policy(source, self._settings.live_max_lag_s)
         now_s = self._clock()
+        deliveries, outcomes = zip(*settled, strict=True)
         advance: Advance | None = None
 
         def apply(state: bytes | None) -> Advance | None:
             nonlocal advance
-            advance = seam.advance(state, outcome, policy, now_s)
+            advance = seam.advance(state, outcomes, policy, now_s)
             return advance
 
         while True:
             try:
-                captions = self._log.commit(delivery, apply, dead=dead)
+                captions = self._log.commit(deliveries, apply, dead=dead)
                 break
             except UNAVAILABLE:
                 if self._stop.wait(_AWAY_S):
                     raise
-        self._metrics.chunks.labels(label).inc()
         for reason in advance.rejected if advance else ():
             self._metrics.rejected.labels(reason).inc()
-        if advance and advance.sounds_like and delivery.chunk.live:
-            self._report_language(delivery.chunk, advance.sounds_like)
-        if delivery.chunk.live:
+        chunk: Chunk = deliveries[-1].chunk
+        if advance and advance.sounds_like and chunk.live:
+            self._report_language(chunk, advance.sounds_like)
+        if chunk.live:
             for captured_s in {c.captured_s for c in captions if c.captured_s}:
                 self._metrics.latency_s.observe(max(0.0, self._clock() - captured_s))

@@ -2,7 +2,7 @@
 
 `commit` reads the source's state, lets a pure function (the transcriber's seam) advance it, and writes in a single
 transaction: the new state, the cursor, the captions into the log, the same captions to pub/sub, and the
-acknowledgement of the chunk. WATCH serialises two workers that commit to one source at once: the later one retries
+acknowledgement of the chunks. WATCH serialises two workers that commit to one source at once: the later one retries
 with the other's state. Committing a chunk a second time changes nothing.
 
 A person's correction (`revise`) is appended to the log, like any newer revision.
@@ -29,7 +29,7 @@ from wire.settling import bury, settle
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """What one chunk changed: the seam's new state and the captions that follow from it."""
+    """What chunks of a source changed: the seam's new state and the captions that follow from it."""
 
     state: bytes
     captions: tuple[Caption, ...] = ()
@@ -58,7 +58,7 @@ class Progress:
 #: Prefixes of the fields that count the seconds spoken in a language, and how often words were rejected for a reason.
 _SPOKEN, _REJECTED = "spoken:", "rejected:"
 
-#: Given the state (None at first), returns how a chunk advances it; None if the chunk was committed before.
+#: Given the state (None at first), returns how chunks advance it; None if they were committed before.
 Step = Callable[[bytes | None], Advance | None]
 
 
@@ -75,17 +75,18 @@ class CaptionLog:
         self._live_events = live_events
         self._retention_s = retention_s
 
-    def commit(self, delivery: Delivery, step: Step, *, dead: str = "") -> tuple[Caption, ...]:
-        """Advance the source of `delivery` by `step` and settle the chunk, atomically.
+    def commit(self, deliveries: Sequence[Delivery], step: Step, *, dead: str = "") -> tuple[Caption, ...]:
+        """Advance a source by `step` and settle chunks, atomically.
 
         Args:
+            deliveries: the chunks, at least one, all of one source.
             step: called again if another worker has committed to the same source in the meantime.
-            dead: why the chunk goes to the dead letters; empty if it was transcribed.
+            dead: why the chunks go to the dead letters; empty if they were transcribed.
 
         Returns:
             The captions as they were logged, with their event numbers.
         """
-        source, live = delivery.chunk.source, delivery.chunk.live
+        source, live = deliveries[0].chunk.source, deliveries[0].chunk.live
         state_key, progress_key, log_key = keys.seam(source), keys.progress(source), keys.captions(source)
 
         def attempt(pipe: Pipeline) -> tuple[Caption, ...]:
@@ -115,10 +116,11 @@ class CaptionLog:
             # behind forever. The epoch counter lives as long as the state, which still refers to the old epochs.
             for key in (state_key, progress_key, log_key, keys.epoch(source)):
                 pipe.expire(key, self._retention_s)
-            if dead:
-                bury(pipe, delivery.stream, delivery.entry_id, delivery.chunk.encode(), dead)
-            else:
-                settle(pipe, delivery.stream, delivery.entry_id)
+            for delivery in deliveries:
+                if dead:
+                    bury(pipe, delivery.stream, delivery.entry_id, delivery.chunk.encode(), dead)
+                else:
+                    settle(pipe, delivery.stream, delivery.entry_id)
             return captions
 
         return transaction(self._redis, attempt, state_key, progress_key)

@@ -103,7 +103,7 @@ def follow(
         if chunk.partial:
             step = seam.preview(state, next(previewed), policy)
         else:
-            step = seam.advance(state, next(whole), policy, at_s)
+            step = seam.advance(state, [next(whole)], policy, at_s)
         if step:
             state = step.state
             run.events.append((at_s, step.captions))

@@ -72,7 +72,7 @@ class Captions:
         caption = Caption(source, self._id, 0, start_s, start_s + 1, text, True, "en", words)
         chunk = Chunk(source, 1, self._id, start_s, 16_000, content=Content.SILENCE)
         advance = Advance(b"{}", (caption,), 1, self._id + 1, start_s + 1)
-        self._log.commit(Delivery(stream_of(chunk), b"1-1", chunk), lambda _: advance)
+        self._log.commit([Delivery(stream_of(chunk), b"1-1", chunk)], lambda _: advance)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

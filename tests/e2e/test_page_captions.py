@@ -240,7 +240,7 @@ def test_very_long_recording_reports_lines_that_are_not_shown(page: Page, api: A
     said = tuple(Caption("jobs/j", id, 0, 4.0 * id, 4.0 * id + 4, f"Rad {id}.", True, "sv") for id in range(1, 5003))
     chunk = Chunk("jobs/j", 1, 0, 0.0, 80_000, content=Content.SILENCE)
     advance = Advance(b"{}", said, 1, 1, 20_012.0, finished=True)
-    CaptionLog(redis).commit(Delivery(stream_of(chunk), b"1-1", chunk), lambda _: advance)
+    CaptionLog(redis).commit([Delivery(stream_of(chunk), b"1-1", chunk)], lambda _: advance)
     page.goto(f"{api.url}#file/j")
     expect(page.get_by_text("2 earlier lines are not shown here.")).to_be_visible()
     expect(page.locator(".lines .text").first).to_have_text("Rad 3.")

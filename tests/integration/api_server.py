@@ -204,7 +204,7 @@ class Speaker:
     def _commit(self, advance: Advance) -> None:
         chunk = Chunk(self.source, 1, self._seq, 5.0 * self._seq, 80_000, content=Content.SILENCE)
         self._seq += 1
-        self.log.commit(Delivery(stream_of(chunk), b"1-1", chunk), lambda _: advance)
+        self.log.commit([Delivery(stream_of(chunk), b"1-1", chunk)], lambda _: advance)
 
 
 def knowing(languages: str, tasks: str = "transcribe translate", *, model: str = "model") -> Callable[[], bytes]:

@@ -35,7 +35,7 @@ def test_epoch_counter_expires_and_is_renewed_by_commits(redis: Redis) -> None:
     redis.expire(keys.epoch(source), 5)
     queue = ChunkQueue(redis)
     queue.put(Chunk(source, 1, 0, 0.0, 1, b"\1\0"))
-    CaptionLog(redis).commit(queue.take("a", 1)[0], lambda state: Advance(b"state"))
+    CaptionLog(redis).commit(queue.take("a", 1), lambda state: Advance(b"state"))
     assert redis.ttl(keys.epoch(source)) >= redis.ttl(keys.seam(source)) > 5
 
 

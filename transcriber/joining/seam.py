@@ -1,7 +1,7 @@
 """The seam: turns the outcomes of a source's chunks, in whatever order workers finish, into one sequence of captions.
 
-`advance` is a pure function from a source's state, which the caption log stores, and the outcome of one chunk to the
-next state and the resulting captions. Chunks are applied in the order of epoch and sequence number; one that arrives
+`advance` is a pure function from a source's state, which the caption log stores, and the outcomes of chunks to the next
+state and the resulting captions. Chunks are applied in the order of epoch and sequence number; one that arrives
 too early is parked in the state, one that arrives twice is ignored.
 
 A live source does not wait forever: missing chunks are declared lost when a chunk after them has waited for
@@ -24,6 +24,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from transcriber.joining.lines import Lines
@@ -36,17 +37,18 @@ from wire.messages import Caption
 log = logging.getLogger(__name__)
 
 
-def advance(state: bytes | None, outcome: Outcome, policy: Policy, now_s: float) -> Advance | None:
-    """Apply `outcome` to a source's state; None if it changes nothing.
+def advance(state: bytes | None, outcomes: Iterable[Outcome], policy: Policy, now_s: float) -> Advance | None:
+    """Apply outcomes of a source's chunks to its state; None if they change nothing.
 
     Args:
         now_s: Unix time.
     """
     source = _decoded(state, policy)
     place = source.epoch, source.next_seq
-    if not source.take(outcome, now_s):
+    taken = [source.take(outcome, now_s) for outcome in outcomes]
+    if not any(taken):
         return None
-    if (source.epoch, source.next_seq) == place:  # it is parked: leave the preview of an earlier chunk alone
+    if (source.epoch, source.next_seq) == place:  # all are parked: leave the preview of an earlier chunk alone
         return _advance(source, ())
     return _advance(source, source.lines.emit(source.provisional, source.origin, live=policy.live))
 

@@ -20,7 +20,7 @@ def take_and_commit(context: Context, source: str, n: int) -> list[Chunk]:
     for delivery in queue.take("transcriber-0", n, block_s=0.1):
         chunk = delivery.chunk
         advance = Advance(b"x", (), chunk.epoch, chunk.seq + 1, chunk.end_s, chunk.last)
-        captions.commit(delivery, lambda state, advance=advance: advance)  # type: ignore[misc]
+        captions.commit([delivery], lambda state, advance=advance: advance)  # type: ignore[misc]
         taken.append(chunk)
     return taken
 

@@ -33,16 +33,22 @@ class SeamDriver:
         self.finished = False
 
     def feed(self, *outcomes: Outcome) -> SeamDriver:
+        """Apply outcomes one by one."""
         for outcome in outcomes:
-            result = advance(self.state, outcome, self.policy, self.now_s)
-            if result is None:
-                continue
-            self.state = result.state
-            self.finished = result.finished
-            self.rejections += result.rejected
-            for caption in result.captions:
-                self._check(caption)
-                self.captions.append(caption)
+            self.feed_together(outcome)
+        return self
+
+    def feed_together(self, *outcomes: Outcome) -> SeamDriver:
+        """Apply outcomes in one step."""
+        result = advance(self.state, outcomes, self.policy, self.now_s)
+        if result is None:
+            return self
+        self.state = result.state
+        self.finished = result.finished
+        self.rejections += result.rejected
+        for caption in result.captions:
+            self._check(caption)
+            self.captions.append(caption)
         return self
 
     def wait(self, duration_s: float) -> SeamDriver:

@@ -189,7 +189,7 @@ def test_from_chunks_to_captions(engine: TransformersEngine, task: Task) -> None
             Part.of({spoken: Reading(h.words, h.language) for spoken, h in part.hypotheses.items()}, part.probabilities)
             for part in heard
         ]
-        advanced = advance(state, Outcome.of(chunk, parts), Policy("jobs/1"), 0.0)
+        advanced = advance(state, [Outcome.of(chunk, parts)], Policy("jobs/1"), 0.0)
         assert advanced is not None
         state = advanced.state
         captions += advanced.captions

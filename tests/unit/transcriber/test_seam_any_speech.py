@@ -89,6 +89,25 @@ def test_every_word_appears_once_and_in_order_whatever_the_completion_order(
 
 
 @EXAMPLES
+@given(words=speech(), seed=st.integers(0, 1_000_000), policy=st.sampled_from([STATION, JOB, MICROPHONE]))
+def test_chunks_applied_together_make_the_same_captions_as_one_by_one(
+    words: list[Word], seed: int, policy: Policy
+) -> None:
+    rng = random.Random(seed)
+    outcomes = windows(words, 0.2, True, rng)
+    rng.shuffle(outcomes)
+    together, left = SeamDriver(policy), list(outcomes)
+    while left:
+        size = rng.randint(1, 4)
+        together.feed_together(*left[:size])
+        left = left[size:]
+    single = SeamDriver(policy).feed(*outcomes)
+    shown = [[(c.id, c.text, c.start_s, c.end_s, c.final) for c in d.shown if c.text] for d in (together, single)]
+    assert shown[0] == shown[1]
+    assert together.finished == single.finished
+
+
+@EXAMPLES
 @given(words=speech(), seed=st.integers(0, 1_000_000))
 def test_word_times_may_be_a_little_off(words: list[Word], seed: int) -> None:
     words = told_apart(words, 1.0)

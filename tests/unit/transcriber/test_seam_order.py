@@ -23,10 +23,10 @@ def test_early_chunk_waits_for_earlier_ones() -> None:
 def test_duplicate_chunk_changes_nothing() -> None:
     first, second, third = numbered(3)
     driver = SeamDriver().feed(first, third)
-    assert advance(driver.state, first, STATION, 0.0) is None
-    assert advance(driver.state, third, STATION, 0.0) is None
+    assert advance(driver.state, [first], STATION, 0.0) is None
+    assert advance(driver.state, [third], STATION, 0.0) is None
     driver.feed(second)
-    assert all(advance(driver.state, late, STATION, 0.0) is None for late in (first, second, third))
+    assert all(advance(driver.state, [late], STATION, 0.0) is None for late in (first, second, third))
 
 
 def test_missing_live_chunk_is_declared_lost_after_the_maximum_lag() -> None:
@@ -38,7 +38,7 @@ def test_missing_live_chunk_is_declared_lost_after_the_maximum_lag() -> None:
     gap = next(c for c in driver.shown if c.content is Content.GAP)
     assert (gap.start_s, gap.end_s, gap.reason, gap.final) == (15.0, 20.0, "lost", True)
     assert driver.words == [f"{n}." for n in range(32) if n != 3]
-    assert advance(driver.state, chunks[3], STATION, 0.0) is None, "the late chunk is ignored"
+    assert advance(driver.state, [chunks[3]], STATION, 0.0) is None, "the late chunk is ignored"
 
 
 def test_job_waits_for_a_missing_chunk() -> None:
@@ -66,13 +66,13 @@ def test_chunks_missing_at_the_beginning_of_an_epoch_leave_a_gap() -> None:
 
 def test_progress_is_that_of_the_captions() -> None:
     first, second, third = numbered(3)
-    result = advance(None, first, STATION, 0.0)
+    result = advance(None, [first], STATION, 0.0)
     assert result is not None
     assert (result.epoch, result.next_seq, result.until_s, result.finished) == (1, 1, 5.0, False)
-    parked = advance(result.state, third, STATION, 0.0)
+    parked = advance(result.state, [third], STATION, 0.0)
     assert parked is not None
     assert (parked.next_seq, parked.until_s, parked.captions) == (1, 5.0, ())
-    whole = advance(parked.state, second, STATION, 0.0)
+    whole = advance(parked.state, [second], STATION, 0.0)
     assert whole is not None
     assert (whole.next_seq, whole.until_s) == (3, 15.0)
 
@@ -162,7 +162,7 @@ def test_completely_overtaken_epoch_is_not_abandoned() -> None:
 def test_late_chunks_of_an_old_epoch_are_ignored() -> None:
     first, second = numbered(2)
     driver = SeamDriver().feed(replace(first, last=True), *again(numbered(1)))
-    assert advance(driver.state, second, STATION, 0.0) is None
+    assert advance(driver.state, [second], STATION, 0.0) is None
 
 
 def test_a_source_first_seen_in_a_later_epoch_starts_there() -> None:
@@ -174,7 +174,7 @@ def test_jobs_and_microphones_finish_with_their_last_chunk() -> None:
         driver = SeamDriver(policy).feed(*numbered(1), outcome(1, [word("Slut", 9.5)], last=True))
         assert driver.finished
         assert [(c.text, c.final) for c in driver.shown] == [("0.", True), ("Slut", True)]
-        assert advance(driver.state, outcome(2), policy, 0.0) is None
+        assert advance(driver.state, [outcome(2)], policy, 0.0) is None
 
 
 def test_an_end_mark_without_audio_settles_everything() -> None:

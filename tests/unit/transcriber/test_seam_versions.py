@@ -18,10 +18,10 @@ from wire.messages import Word
 )
 def test_unreadable_state_is_reset(state: bytes, id: int) -> None:
     first = outcome(0, [word("Hej.", 1.0)], last=True)
-    advanced = advance(state, first, STATION, 0.0)
+    advanced = advance(state, [first], STATION, 0.0)
     assert advanced is not None
     assert [(c.id, c.text, c.final) for c in advanced.captions] == [(id, "Hej.", True)]
-    assert advance(advanced.state, first, STATION, 0.0) is None
+    assert advance(advanced.state, [first], STATION, 0.0) is None
 
 
 def test_state_with_unknown_fields_is_read() -> None:
