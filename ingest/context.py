@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import httpx
@@ -15,7 +17,7 @@ from wire.metrics import IngestMetrics
 
 @dataclass(frozen=True)
 class Context:
-    """The resources of a process, and its name among the workers; `stopping` is set when it should stop."""
+    """The resources of a process, its name among the workers, and their clock; `stopping` is set to stop it."""
 
     redis: Redis
     settings: Settings
@@ -24,3 +26,4 @@ class Context:
     make_detector: MakeDetector = SilenceDetector
     worker: str = ""
     stopping: threading.Event = field(default_factory=threading.Event)
+    clock: Callable[[], float] = time.time  # returns Unix time

@@ -117,7 +117,7 @@ def run(settings: Settings, seeds: list[Station], stop: threading.Event) -> int:
         return 0
     with make_client(settings.connect_timeout_s) as client, registered as worker:
         Stations(redis, limit=settings.max_stations).seed(seeds)
-        context = Context(redis, settings, metrics, client, make_detector, worker.name, stop)
+        context = Context(redis, settings, metrics, client, make_detector, worker.name, stop, worker.clock)
         stations, microphones = Supervisor(context, seeds=seeds), MicrophoneSupervisor(context)
         threads = [
             threading.Thread(target=run_thread, args=(stations.run, stop, failed), name="supervisor"),

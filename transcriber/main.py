@@ -106,6 +106,7 @@ def serve(settings: Settings, on_air: OnAir, metrics: TranscriberMetrics, regist
                 metrics,
                 settings,
                 queue=ChunkQueue(redis, claim_after_s=settings.claim_after_s, max_deliveries=settings.max_deliveries),
+                clock=worker.clock,
             )
             stop_on_signals(transcriber.stop)
             log.info("%s is ready", worker.name)

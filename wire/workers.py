@@ -15,6 +15,7 @@ from typing import Any
 
 from wire import keys
 from wire.bus import Redis, RedisError
+from wire.shared_clock import SharedClock
 
 log = logging.getLogger(__name__)
 
@@ -24,14 +25,14 @@ TTL_S = 10
 #: Time between heartbeats, in seconds.
 BEAT_S = 2.0
 
-# Writes a heartbeat; returns 0 if another worker has taken the name.
+# Writes a heartbeat and returns Redis's time; nil if another worker has taken the name.
 _BEAT = """
 local holder = redis.call('GET', KEYS[1])
 if holder and string.sub(holder, 1, #ARGV[1]) ~= ARGV[1] then
-    return 0
+    return false
 end
 redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'EX', ARGV[3])
-return 1
+return redis.call('TIME')
 """
 
 
@@ -41,6 +42,9 @@ class Worker:
     Args:
         service: such as `transcriber`.
         metrics: called for every heartbeat; returns the metrics that the API exposes for this worker.
+
+    Attributes:
+        clock: the time that all workers share; every heartbeat adjusts it.
     """
 
     def __init__(self, redis: Redis, service: str, metrics: Callable[[], bytes]) -> None:
@@ -49,6 +53,7 @@ class Worker:
         self._metrics = metrics
         self._token = secrets.token_hex(4).encode() + b"\n"
         self._stop = threading.Event()
+        self.clock = SharedClock()
         self.name = self._take_name()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -84,7 +89,13 @@ class Worker:
 
     def _beat(self) -> None:
         metrics = self._metrics()
-        while not self._redis.eval(_BEAT, 1, keys.worker(self.name), self._token, metrics, TTL_S):
+        while True:
+            sent_s = self.clock.machine_s()
+            answer: Any = self._redis.eval(_BEAT, 1, keys.worker(self.name), self._token, metrics, TTL_S)
+            if answer is not None:
+                seconds, microseconds = map(int, answer)
+                self.clock.compare(sent_s, seconds + microseconds / 1e6, self.clock.machine_s())
+                return
             before, self.name = self.name, self._take_name()
             log.warning("another worker has taken the name %s; this one is now %s", before, self.name)
 

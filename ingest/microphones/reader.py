@@ -46,6 +46,7 @@ class MicrophoneReader:
         self._microphones = Microphones(context.redis)
         self._idle_s = context.settings.microphone_idle_s
         self._stop = context.stopping
+        self._clock = context.clock
         shed_s = context.metrics.shed_s.labels(Kind.MICROPHONE)
         outbox = Outbox(context.settings.live_max_lag_s, on_shed=shed_s.inc)
         #: For each frame whose audio is not in chunks yet: the entry before it, and the audio before it in seconds.
@@ -63,6 +64,7 @@ class MicrophoneReader:
             context.make_detector,
             partials_wanted=partials_wanted,
             steady=True,
+            now_s=context.clock,
         )
         self._thread = threading.Thread(target=self._run, name=f"microphone {hello.id}", daemon=True)
 
@@ -188,7 +190,7 @@ class MicrophoneReader:
         Leaves the client at least `GRACE_S` to come back, as there may have been no process that could accept it.
         """
         came_ms = int(entry.partition(b"-")[0])
-        silent_s = time.time() - came_ms / 1000 if came_ms else 0.0
+        silent_s = self._clock() - came_ms / 1000 if came_ms else 0.0
         return time.monotonic() - max(0.0, min(silent_s, self._idle_s - GRACE_S))
 
     def _end_reason(self, last_frame_s: float) -> str:

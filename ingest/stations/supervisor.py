@@ -194,9 +194,9 @@ class Supervisor:
         outbox = Outbox(self._settings.live_max_lag_s, on_shed=self._metrics.shed_s.labels(Kind.STATION).inc)
         kept_s = self._settings.audio_kept_s
         status = first_status(source, self._context.worker)
-        broadcast = None
+        broadcast, clock = None, self._context.clock
         if self._settings.hls:
-            broadcast = Broadcast(source, self._broadcasts, has_listeners=lambda: source in self._listened)
+            broadcast = Broadcast(source, self._broadcasts, has_listeners=lambda: source in self._listened, now_s=clock)
         courier = Courier(
             self._redis,
             outbox,
@@ -213,6 +213,7 @@ class Supervisor:
             self._metrics,
             self._context.make_detector,
             partials_wanted=lambda: source in self._partials_wanted,
+            now_s=clock,
         )
         return StationReader(self._context, station, cutter, courier, broadcast)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from wire import keys
 from wire.bus import Redis
+from wire.shared_clock import SharedClock
 from wire.workers import Worker, alive
 
 
@@ -16,3 +18,10 @@ def test_two_workers_do_not_keep_one_name(redis: Redis, wait_until: Callable[...
             wait_until(lambda: sorted(alive(redis).values()) == [b"first", b"second"])
             assert set(alive(redis)) == {"ingest-0", "ingest-1"}
     assert alive(redis) == {}
+
+
+def test_worker_on_a_machine_with_a_wrong_clock_uses_that_of_redis(redis: Redis) -> None:
+    worker = Worker(redis, "transcriber", lambda: b"")
+    worker.clock = SharedClock(lambda: time.time() - 300)
+    with worker:
+        assert abs(worker.clock() - time.time()) < 60
