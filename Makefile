@@ -12,7 +12,7 @@ ARGS ?=
 export PATH := $(PATH):$(CURDIR)/$(BIN)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down venv check format test test-python test-frontend test-long model docs
+.PHONY: help up transcribers down venv check format test test-python test-frontend test-long model docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,11 @@ up: ## install what is missing, start all services on this machine, print the UR
 	@$(PYTHON) -m demo.install --extras $(RUNTIME)
 	@exec $(BIN)/python -m demo.up
 
-down: ## stop a running `make up`
+transcribers: ## start only transcribers, for the system on another machine whose Redis is REDIS_URL
+	@$(PYTHON) -m demo.install --extras demo,transcriber
+	@exec $(BIN)/python -m demo.up --transcribers
+
+down: ## stop a running `make up` or `make transcribers`
 	@test ! -x $(BIN)/python || $(BIN)/python -m demo.up --down
 
 venv: ## create .venv with everything needed for development

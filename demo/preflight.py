@@ -21,33 +21,38 @@ OLDEST_REDIS = (6, 2)
 
 def check_redis(url: str) -> None:
     """Raise PreflightError unless a recent enough Redis responds at `url`."""
+    shown = re.sub(r"//([^:/@]*):.*@", r"//\1:***@", url)  # without the password
     try:
         version = redis_version(url)
     except ValueError as e:
-        raise PreflightError(f"REDIS_URL={url!r} is not an address such as redis://127.0.0.1:6379/0.") from e
-    if version is None:
+        raise PreflightError(f"REDIS_URL={shown!r} is not an address such as redis://127.0.0.1:6379/0.") from e
+    except redis.AuthenticationError as e:
         raise PreflightError(
-            f"No Redis responds at REDIS_URL={url}: start it, correct the address, or unset REDIS_URL to let "
+            f"The Redis at REDIS_URL={shown} requires a password, or another one ({e}): "
+            "REDIS_URL=redis://:password@host:6379/0."
+        ) from e
+    except (redis.RedisError, OSError) as e:
+        raise PreflightError(
+            f"No Redis responds at REDIS_URL={shown} ({e}): start it, correct the address, or unset REDIS_URL to let "
             "`make up` start its own."
-        )
+        ) from e
     if version < OLDEST_REDIS:
         raise PreflightError(
-            f"The Redis at REDIS_URL={url} is version {version[0]}.{version[1]}, but Undertext needs "
+            f"The Redis at REDIS_URL={shown} is version {version[0]}.{version[1]}, but Undertext needs "
             f"{OLDEST_REDIS[0]}.{OLDEST_REDIS[1]} or newer."
         )
 
 
-def redis_version(url: str) -> tuple[int, int] | None:
-    """Major and minor version of the Redis at `url`; None if none responds or it denies access.
+def redis_version(url: str) -> tuple[int, int]:
+    """Major and minor version of the Redis at `url`.
 
     Raises:
         ValueError: `url` is not a Redis address.
+        RedisError, OSError: none responds, or it denies access.
     """
     client = redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3)
     try:
         major, minor = str(client.info("server")["redis_version"]).split(".")[:2]
-    except (redis.RedisError, OSError):
-        return None
     finally:
         client.close()
     return int(major), int(minor)

@@ -27,7 +27,8 @@ class Settings:
     model: str = setting("MODEL", "demo/model")
     #: File with the initial stations.
     stations_file: str = setting("STATIONS_FILE", "stations.yml")
-    #: Number of transcriber processes: ideally one per core on a CPU, or one per GPU (each uses a different one).
-    transcribers: int = setting("TRANSCRIBERS", 1, minimum=1, maximum=64)
+    #: Number of transcriber processes: ideally one per core on a CPU, or one per GPU (each uses a different one). With
+    #: 0, only other machines transcribe (`make transcribers`).
+    transcribers: int = setting("TRANSCRIBERS", 1, minimum=0, maximum=64)
     #: Time for everything to become ready, in seconds. A model from a hub has to be downloaded first.
     start_timeout_s: float = setting("START_TIMEOUT_S", 1800.0, minimum=1)

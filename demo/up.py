@@ -1,7 +1,8 @@
-"""`make up` and `make down`: every service on this machine, under one supervisor.
+"""`make up`, `make transcribers` and `make down`: the services on this machine, under one supervisor.
 
-python -m demo.up          start everything, print the address, stream the logs; Ctrl-C stops it
-python -m demo.up --down   stop the running instance
+python -m demo.up                  start everything, print the address, stream the logs; Ctrl-C stops it
+python -m demo.up --transcribers   start only transcribers, which work for the system whose Redis is REDIS_URL
+python -m demo.up --down           stop the running instance
 """
 
 from __future__ import annotations
@@ -15,19 +16,17 @@ import signal
 import sys
 import threading
 import time
-import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 from demo import leash, preflight
 from demo.ports import PreflightError, check_ports
+from demo.services import address, services, transcribers
 from demo.settings import Settings
 from demo.supervisor import Service, StartError, Supervisor
-from wire.bus import connect
 from wire.errors import SettingsError
 from wire.settings import describe, load
-from wire.workers import alive
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,28 +37,26 @@ examples:
   python -m demo.up
   PORT=9000 DEMO_PORT=9010 REDIS_PORT=9379 python -m demo.up
   MODEL=KBLab/kb-whisper-small TRANSCRIBERS=2 python -m demo.up
+  REDIS_URL=redis://:password@10.0.0.5:6379/0 MODEL=KBLab/kb-whisper-large python -m demo.up --transcribers
   python -m demo.up --down"""
 
 #: How long `make down` waits for everything to stop, in seconds.
 DOWN_TIMEOUT_S = 60.0
-
-#: Routine messages that Redis logs as warnings at every start and stop.
-REDIS_ROUTINE_LINES = re.compile(
-    r"oO0OoO0OoO0Oo|Redis version=|Configuration loaded|Server initialized|Memory overcommit|"
-    r"Received SIGTERM|User requested shutdown|ready to exit"
-)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line. Expected errors print one message and exit with code 1."""
     parser = argparse.ArgumentParser(
         prog="python -m demo.up",
-        description="Run all Undertext services on this machine, like `make up`; Ctrl-C stops them.",
+        description="Run all Undertext services on this machine, like `make up`, or only transcribers, like "
+        "`make transcribers`; Ctrl-C stops them.",
         epilog=f"environment variables and their defaults:\n{describe(Settings)}\n\n{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--down", action="store_true", help="stop the instance with the same DATA_DIR, like `make down`"
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--down", action="store_true", help="stop the instance with the same DATA_DIR, like `make down`")
+    which.add_argument(
+        "--transcribers", action="store_true", help="run only transcribers, for the system whose Redis is REDIS_URL"
     )
     options = parser.parse_args(argv)
     os.chdir(ROOT)
@@ -68,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings = load(Settings, os.environ)
         settings = dataclasses.replace(settings, data_dir=str(Path(settings.data_dir).expanduser().absolute()))
-        return down(settings) if options.down else up(settings)
+        return down(settings) if options.down else up(settings, only_transcribers=options.transcribers)
     except (SettingsError, PreflightError, StartError) as e:
         print(f"undertext: {e}", file=sys.stderr)
         return 1
@@ -76,8 +73,8 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
-def up(settings: Settings) -> int:
-    """Start everything and run until stopped."""
+def up(settings: Settings, *, only_transcribers: bool = False) -> int:
+    """Start everything, or only transcribers, and run until stopped."""
     if "MAKELEVEL" in os.environ:  # `make` may be killed without signalling us
         leash.hold(os.getppid())
     preflight.check_folder("DATA_DIR", Path(settings.data_dir))
@@ -90,8 +87,11 @@ def up(settings: Settings) -> int:
         pid_file.truncate(0)
         pid_file.write(f"{os.getpid()}\n")
         pid_file.flush()
+        if only_transcribers:
+            check_transcribers(settings)
+            return supervise(settings, transcribers(settings), "Transcribing for the system at REDIS_URL")
         check(settings)
-        return supervise(settings)
+        return supervise(settings, services(settings), f"Undertext is on air: {address(settings)}")
 
 
 def check(settings: Settings) -> None:
@@ -102,12 +102,25 @@ def check(settings: Settings) -> None:
         preflight.check_redis(settings.redis_url)
     else:
         preflight.find_redis_server()
+    if settings.transcribers:
+        preflight.check_model(settings.model)
+
+
+def check_transcribers(settings: Settings) -> None:
+    """Raise PreflightError for the first problem of a machine that only transcribes."""
+    if not settings.redis_url:
+        raise PreflightError(
+            "Set REDIS_URL to the Redis of the system to transcribe for: redis://:password@host:6379/0."
+        )
+    if not settings.transcribers:
+        raise PreflightError("TRANSCRIBERS=0 leaves nothing to start.")
+    preflight.check_redis(settings.redis_url)
     preflight.check_model(settings.model)
 
 
-def supervise(settings: Settings) -> int:
-    """Run the services until a signal arrives; return 0 if all of them became ready."""
-    supervisor = Supervisor(services(settings), start_timeout_s=settings.start_timeout_s)
+def supervise(settings: Settings, started: Sequence[Service], news: str) -> int:
+    """Run services until a signal arrives; print `news` and return 0 if all of them became ready."""
+    supervisor = Supervisor(started, start_timeout_s=settings.start_timeout_s)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # nohup ignores SIGHUP; keep it ignored.
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
@@ -118,9 +131,8 @@ def supervise(settings: Settings) -> int:
     try:
         supervisor.start()
         if not supervisor.stopping:
-            line = f"Undertext is on air: {address(settings)}"
             ready = f"ready after {time.monotonic() - began:.0f} s; stop it with Ctrl-C or `make down`"
-            print(f"\n  {line}\n  {ready}\n", flush=True)
+            print(f"\n  {news}\n  {ready}\n", flush=True)
         supervisor.run()
     finally:
         supervisor.stop()
@@ -168,88 +180,6 @@ def down(settings: Settings) -> int:
             time.sleep(0.1)
     print("undertext: stopped")
     return 0
-
-
-# --- services -----------------------------------------------------------------------------------
-
-
-def services(settings: Settings) -> list[Service]:
-    """All services, with the environment that lets them find each other."""
-    environ = environment(settings)
-    redis = connect(environ["REDIS_URL"], patience_s=0.1)
-    python = sys.executable
-
-    def ping() -> bool:
-        return bool(redis.ping())
-
-    def workers(service: str, count: int) -> Callable[[], bool]:
-        return lambda: sum(name.startswith(f"{service}-") for name in alive(redis)) >= count
-
-    started = [
-        Service(
-            "station",
-            (python, "-m", "demo.station"),
-            lambda: responds(f"http://127.0.0.1:{settings.demo_port}/healthz"),
-            tier=1,
-            # Independent of the API's HOST: stations.yml refers to the station by its loopback address.
-            environ={**environ, "HOST": "127.0.0.1"},
-        ),
-        Service("ingest", (python, "-m", "ingest"), workers("ingest", 1), tier=2, environ=environ),
-        Service("api", (python, "-m", "api"), lambda: responds(f"{address(settings)}/readyz"), tier=2, environ=environ),
-    ]
-    for number in range(1, settings.transcribers + 1):
-        name = "transcriber" if settings.transcribers == 1 else f"transcriber-{number}"
-        # One thread per process: two processes with one thread each are faster than one process with two.
-        threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or "1"}
-        ready = workers("transcriber", settings.transcribers)
-        command = (python, "-m", "transcriber")
-        started.append(Service(name, command, ready, tier=2, environ={**environ, **threads}))
-    if not settings.redis_url:
-        started.insert(0, Service("redis", redis_command(settings), ping, tier=0, hide=REDIS_ROUTINE_LINES))
-    return started
-
-
-def environment(settings: Settings) -> Mapping[str, str]:
-    """Variables for the services, in addition to the user's environment."""
-    embedded_redis = f"redis://127.0.0.1:{settings.redis_port}/0"
-    return {
-        "REDIS_URL": settings.redis_url or embedded_redis,
-        "HOST": settings.host,
-        "PORT": str(settings.port),
-        "DEMO_PORT": str(settings.demo_port),
-        # Used in stations.yml.
-        "DEMO_URL": f"http://127.0.0.1:{settings.demo_port}/stream.mp3",
-        "DEMO_LISTEN_URL": f"http://127.0.0.1:{settings.demo_port}/stream.mp3",
-        "DATA_DIR": settings.data_dir,
-        "MODEL": settings.model,
-        "STATIONS_FILE": settings.stations_file,
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
-def redis_command(settings: Settings) -> tuple[str, ...]:
-    """The embedded Redis: listens on loopback only, syncs writes to disk every second."""
-    folder = Path(settings.data_dir) / "redis"
-    folder.mkdir(parents=True, exist_ok=True)
-    return (
-        preflight.find_redis_server(),
-        *("--bind", "127.0.0.1", "--port", str(settings.redis_port)),
-        *("--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
-        # Setting a process title would overwrite the environment in /proc, which identifies whose Redis it is.
-        *("--daemonize", "no", "--loglevel", "warning", "--set-proc-title", "no"),
-    )
-
-
-def address(settings: Settings) -> str:
-    """The address of the page for a browser on this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
-    return f"http://{host}:{settings.port}"
-
-
-def responds(url: str) -> bool:
-    """Return whether `url` responds with status 200; raise OSError for HTTP errors and connection failures."""
-    with urllib.request.urlopen(url, timeout=3) as response:
-        return bool(response.status == 200)
 
 
 # --- the pid file: locked while its process lives, so that a stale one is detected --------------

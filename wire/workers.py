@@ -102,11 +102,21 @@ class Worker:
 
 def alive(redis: Redis) -> dict[str, bytes]:
     """Name and metrics of every worker with a heartbeat."""
+    return {name: metrics for name, (_, metrics) in _heartbeats(redis).items()}
+
+
+def identities(redis: Redis, service: str) -> set[bytes]:
+    """One unique value per worker of a service; another worker with the same name has another value."""
+    return {token for name, (token, _) in _heartbeats(redis).items() if name.startswith(f"{service}-")}
+
+
+def _heartbeats(redis: Redis) -> dict[str, tuple[bytes, bytes]]:
+    """Token and metrics of every worker, by name."""
     answer: Any = redis.scan_iter(match=f"{keys.WORKERS}*", count=1000)
     names: list[bytes] = sorted(answer)
     values: Any = redis.mget(names) if names else []
     return {
-        key.decode().removeprefix(keys.WORKERS): value.split(b"\n", 1)[1]
+        key.decode().removeprefix(keys.WORKERS): tuple(value.split(b"\n", 1))
         for key, value in zip(names, values, strict=True)
         if value is not None
     }

@@ -76,11 +76,11 @@ class Up:
     def output(self) -> str:
         return self.log.read_text(errors="replace")
 
-    def on_air(self) -> bool:
+    def on_air(self, news: str = "Undertext is on air") -> bool:
         assert self.process is not None
         if self.process.poll() is not None:
             pytest.fail(f"it ended with {self.process.returncode}:\n{self.output}")
-        return "Undertext is on air" in self.output
+        return news in self.output
 
     def processes(self) -> dict[int, str]:
         """All live processes with our mark in their environment: pid and command line."""
@@ -145,6 +145,39 @@ def test_services_start_are_restarted_and_leave_nothing_behind(up: Up, wait_unti
     assert up.run("--down").stdout == "undertext: nothing is running\n"
 
 
+def test_other_machine_transcribes(up: Up, tmp_path: Path, free_port: Callable[[], int], wait_until: Wait) -> None:
+    up.environ["TRANSCRIBERS"] = "0"
+    up.start()
+    wait_until(up.on_air, timeout_s=START_S, what="everything else to be ready")
+    assert up.get("/readyz").status_code == 503
+    other = Up(tmp_path / "other", free_port, REDIS_URL=f"redis://127.0.0.1:{up.environ['REDIS_PORT']}/0")
+    try:
+        other.start(sys.executable, "-m", "demo.up", "--transcribers")
+        wait_until(lambda: other.on_air("Transcribing for the system at REDIS_URL"), timeout_s=START_S)
+        assert up.get("/readyz").status_code == 200
+        assert not other.find("-m ingest ")
+        assert not other.find("--appendonly")
+        wait_until(lambda: up.get("/stations/demo/captions.json").json()["captions"], timeout_s=60, what="captions")
+    finally:
+        other.end()
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({}, "Set REDIS_URL to the Redis of the system to transcribe for"),
+        ({"REDIS_URL": "redis://127.0.0.1:1/0", "TRANSCRIBERS": "0"}, "TRANSCRIBERS=0 leaves nothing to start"),
+        ({"REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "No Redis responds at REDIS_URL=redis://:***@127.0.0.1:1/0"),
+    ],
+)
+def test_transcribers_without_their_redis_are_refused(up: Up, environ: dict[str, str], sentence: str) -> None:
+    up.environ |= environ
+    done = up.run("--transcribers")
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_killed_supervisor_leaves_nothing_behind(up: Up, wait_until: Wait) -> None:
     up.start()
     wait_until(up.on_air, timeout_s=START_S, what="everything to be ready")
@@ -180,7 +213,7 @@ def test_signal_to_make_alone_stops_it_too(up: Up, wait_until: Wait, number: sig
     ("variable", "value", "sentence"),
     [
         ("PORT", "eighty", "PORT='eighty' is not a whole number"),
-        ("TRANSCRIBERS", "0", "TRANSCRIBERS='0' must be at least 1"),
+        ("TRANSCRIBERS", "-1", "TRANSCRIBERS='-1' must be at least 0"),
         ("REDIS_URL", "redis://127.0.0.1:1/0", "No Redis responds at REDIS_URL=redis://127.0.0.1:1/0"),
         ("REDIS_URL", "127.0.0.1", "REDIS_URL='127.0.0.1' is not an address"),
         ("MODEL", "./nowhere", "MODEL=./nowhere: there is no folder nowhere"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from redis import Redis
 
 from demo import preflight
 from demo.ports import PreflightError
@@ -25,6 +27,20 @@ def test_redis_that_does_not_respond_is_reported(free_port: Callable[[], int]) -
     url = f"redis://127.0.0.1:{free_port()}/0"
     with pytest.raises(PreflightError, match=f"No Redis responds at REDIS_URL={url}"):
         preflight.check_redis(url)
+
+
+@pytest.mark.parametrize("password", ["", "wr:ng"])
+def test_redis_that_refuses_the_password_is_reported_without_it(redis_url: str, password: str) -> None:
+    url = urlsplit(redis_url)
+    with Redis.from_url(redis_url) as redis:
+        redis.config_set("requirepass", "secret")
+        try:
+            with pytest.raises(PreflightError, match="requires a password, or another one") as refused:
+                preflight.check_redis(f"redis://:{password}@{url.netloc}{url.path}" if password else redis_url)
+            assert password not in str(refused.value) or not password
+            preflight.check_redis(f"redis://:secret@{url.netloc}{url.path}")
+        finally:
+            redis.config_set("requirepass", "")
 
 
 def test_an_old_redis_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
