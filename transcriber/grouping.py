@@ -1,8 +1,8 @@
 """Decode successive chunks of one source together, as many as fit into the model's context. Pure functions.
 
 A Whisper model with a context of 30 s takes as long for 5 s as for 30 s. So the waiting chunks of a recording, or of a
-station that has fallen behind, are decoded in as few windows as possible. The words are then distributed to the chunks,
-each of which is committed separately: whatever happens to one of them, the others count once.
+station that has fallen behind, are decoded in as few windows as possible. The words are then distributed to the chunks:
+whatever happens to one of them, the others count once.
 
 In a long window, Whisper may leave out more than a word: it stops early, or skips what follows a pause. If a result
 looks like that, or is rejected, each chunk is decoded again alone.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from transcriber import grouping
-from transcriber.chunk_decoder import ChunkDecoder
+from transcriber.chunk_decoder import ChunkDecoder, Settled
 from transcriber.engine import Engine
 from transcriber.joining import seam
 from transcriber.joining.policy import Policy
@@ -203,25 +203,34 @@ class Transcriber:
         uploads = [delivery for delivery in deliveries if not delivery.chunk.live]
         for settled in self._decoder.decode(engine, [*live, *partial, *uploads]):
             began_s = time.perf_counter()
-            transcribed: list[tuple[Delivery, Outcome]] = []
-            for delivery, outcome in settled:
-                if delivery.chunk.partial:
-                    continue
-                left.remove(delivery)
-                if isinstance(outcome, Exception):
-                    self._fail(delivery, outcome)
-                else:
-                    self._failures = 0
-                    transcribed.append((delivery, outcome))
-            self._commit(transcribed, "transcribed")
-            for delivery, outcome in settled:
-                if delivery.chunk.partial:
-                    self._previews.show(delivery.chunk, outcome)
+            self._settle(settled)
             self._metrics.stage_s.labels("commit").observe(time.perf_counter() - began_s)
+            for delivery, _ in settled:
+                if not delivery.chunk.partial:
+                    left.remove(delivery)
             if left and self._stop.is_set():
                 self._renewal.hold(())
                 self._queue.release(self._name, left)
                 return
+
+    def _settle(self, settled: Settled) -> None:
+        """Commit transcribed chunks, handle failed ones and show partial ones, in their order.
+
+        So partial chunks wait for commits of live chunks, but not of uploads, and a failure loses no earlier result.
+        """
+        transcribed: list[tuple[Delivery, Outcome]] = []
+        for delivery, outcome in settled:
+            if isinstance(outcome, Outcome) and not delivery.chunk.partial:
+                self._failures = 0
+                transcribed.append((delivery, outcome))
+                continue
+            self._commit(transcribed, "transcribed")
+            transcribed = []
+            if delivery.chunk.partial:
+                self._previews.show(delivery.chunk, outcome)
+            elif isinstance(outcome, Exception):
+                self._fail(delivery, outcome)
+        self._commit(transcribed, "transcribed")
 
     def _previous_text(self, chunk: Chunk) -> str:
         """The final text before a chunk, if its source is captioned up to it; else empty.

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from redis.exceptions import ConnectionError
 
 from tests.fakes import ScriptedEngine, chunks, numbers
 from tests.integration.bench import Bench, put, shown, words
@@ -152,3 +153,18 @@ def test_unsupported_live_source_has_a_remark_until_a_model_supports_it(
     put(redis, *german[4:])
     Bench(redis, ScriptedEngine()).drain()
     assert words(redis, "microphones/1")[-3:] == TEXTS[-3:]
+
+
+def test_results_before_a_failed_chunk_are_kept_if_redis_becomes_unavailable(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(redis, *chunks("jobs/1", PCM)[:4])
+    bench = Bench(redis, refuses(IN_THIRD))
+
+    def fail(*_: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(bench.queue, "release", fail)
+    with pytest.raises(ConnectionError):
+        bench.drain()
+    assert CaptionLog(redis).progress("jobs/1").next_seq == 2

@@ -18,6 +18,7 @@ from transcriber.joining import seam
 from wire import keys
 from wire.audio import SAMPLE_BYTES, samples
 from wire.bus import Redis
+from wire.captions import CaptionLog
 from wire.chunk import Chunk
 from wire.errors import Unsupported
 
@@ -174,3 +175,22 @@ def test_fault_in_a_preview_does_not_stop_the_worker(redis: Redis, monkeypatch: 
     put(redis, beginning(CHUNKS[1]), *CHUNKS[1:])
     bench.drain()
     assert words(redis, SOURCE) == TEXTS
+
+
+def test_previews_do_not_wait_for_the_commits_of_recordings(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(redis, ScriptedEngine())
+    put(redis, *chunks("stations/other", PCM)[:1])
+    bench.drain()  # so that the time per window is known
+    settled: list[str] = []
+    for name in ("commit", "preview"):
+        original = getattr(CaptionLog, name)
+
+        def record(log: CaptionLog, *args: Any, name: str = name, original: Any = original, **options: Any) -> Any:
+            source = args[0] if name == "preview" else args[0][0].chunk.source
+            settled.append(f"{name} {source}")
+            return original(log, *args, **options)
+
+        monkeypatch.setattr(CaptionLog, name, record)
+    put(redis, *chunks("jobs/1", PCM)[:2], chunks("stations/other", PCM)[1], beginning(CHUNKS[0]))
+    bench.drain()
+    assert settled == ["commit stations/other", f"preview {SOURCE}", "commit jobs/1"]
