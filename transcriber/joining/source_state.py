@@ -177,7 +177,8 @@ class SourceState:
         chosen, self.votes = choose_words(
             outcome.parts, self.votes, self.language, outcome.start_s, self._accepted_words
         )
-        self.sounds_like = (self.votes.contradiction(outcome.told) or "") if outcome.told else ""
+        if outcome.told:
+            self.sounds_like = self.votes.contradiction(outcome.told) or self.sounds_like
         words, turns = [word for word, _ in chosen], bool(chosen) and chosen[0][1] != self.language
         place = {"begin_s": begin_s, "end_s": outcome.start_s}
         if same_window:  # the same window: there is nothing to join

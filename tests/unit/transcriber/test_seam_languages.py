@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.unit.transcriber.seams import EXAMPLES, JOB, MICROPHONE, SeamDriver, outcome, part, spoken, word
 from transcriber.joining.policy import Policy
+from transcriber.joining.seam import advance
 from transcriber.outcome import Outcome, Part, Reading
 from wire.messages import Word
 
@@ -102,3 +103,10 @@ def test_language_does_not_depend_on_the_completion_order(english: list[float], 
         [replace(c, revision=0, captured_s=0.0) for c in driver.shown if c.text] for driver in (one, several)
     )
     assert one_by_one == at_once
+
+
+def test_contradicted_language_is_reported_even_if_the_last_of_the_chunks_is_in_doubt() -> None:
+    sure = [spoken(seq, 0.02, told="en") for seq in range(4)]
+    result = advance(None, [*sure, spoken(4, 0.6, told="en")], JOB, 0.0)
+    assert result
+    assert result.sounds_like == "sv"
