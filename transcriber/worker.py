@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from transcriber import grouping
 from transcriber.chunk_decoder import ChunkDecoder, Settled
+from transcriber.commits import Commits
 from transcriber.engine import Engine
-from transcriber.joining import seam
-from transcriber.joining.policy import Policy
 from transcriber.outcome import Outcome
 from transcriber.previews import Previews
 from transcriber.prompt import previous_text
@@ -20,7 +19,7 @@ from transcriber.renewal import Renewal
 from transcriber.settings import Settings
 from transcriber.triage import triage
 from wire.bus import UNAVAILABLE, Redis
-from wire.captions import Advance, CaptionLog, latest_revisions
+from wire.captions import CaptionLog, latest_revisions
 from wire.chunk import Chunk
 from wire.errors import ModelError, UnknownSource, Unsupported
 from wire.messages import Kind, State, split_source
@@ -65,7 +64,7 @@ class Transcriber:
         self._metrics = metrics
         self._settings = settings
         self._queue = queue
-        self._log = CaptionLog(redis, retention_s=settings.retention_s)
+        self._log = CaptionLog(redis, retention_s=settings.retention_s, clock=clock)
         self._jobs = Jobs(redis, retention_s=settings.retention_s)
         self._statuses = Statuses(redis, retention_s=settings.retention_s)
         self._renewal = Renewal(queue, name, settings.renew_every_s)
@@ -73,6 +72,9 @@ class Transcriber:
         self._decoder = ChunkDecoder(settings, metrics, self._previous_text)
         self._previews = Previews(self._log, metrics)
         self._stop = threading.Event()
+        self._commits = Commits(
+            self._log, self._statuses, metrics, max_lag_s=settings.live_max_lag_s, clock=clock, stop=self._stop
+        )
         self._last_claim_s = -float("inf")  # when dead workers' chunks were last looked for
         self._claimed = False  # whether the last batch was a claimed chunk
         self._failures = 0
@@ -151,8 +153,8 @@ class Transcriber:
     def _process(self, engine: Engine, deliveries: Sequence[Delivery], partial: Sequence[Delivery]) -> None:
         max_lag_s, tries = self._settings.live_max_lag_s, self._queue.max_deliveries
         triaged = triage(deliveries, now_s=self._clock(), max_lag_s=max_lag_s, max_deliveries=tries)
-        self._commit([(delivery, Outcome.of(delivery.chunk)) for delivery in triaged.quiet], "quiet")
-        self._commit([(delivery, Outcome.lost(delivery.chunk, "shed")) for delivery in triaged.shed], "shed")
+        self._commits.commit([(delivery, Outcome.of(delivery.chunk)) for delivery in triaged.quiet], "quiet")
+        self._commits.commit([(delivery, Outcome.lost(delivery.chunk, "shed")) for delivery in triaged.shed], "shed")
         self._metrics.shed_s.inc(sum(delivery.chunk.duration_s for delivery in triaged.shed))
         for delivery in triaged.damaged:
             self._dead_letter(delivery, delivery.damage)
@@ -168,7 +170,7 @@ class Transcriber:
             engine.check(delivery.chunk.language, delivery.chunk.task or self._settings.task)
         except Unsupported as error:
             self._report_unsupported(delivery.chunk.source, error)  # before the commit, in case Redis is unreachable
-            self._commit([(delivery, Outcome.lost(delivery.chunk, error.reason))], "dead", dead=str(error))
+            self._commits.commit([(delivery, Outcome.lost(delivery.chunk, error.reason))], "dead", dead=str(error))
             return False
         return True
 
@@ -189,12 +191,6 @@ class Transcriber:
                 self._statuses.save(replace(status, state=State.FAILED, detail=why, since_s=self._clock()))
         except UnknownSource:
             log.info("%s was deleted meanwhile", source)
-
-    def _report_language(self, chunk: Chunk, detected: str) -> None:
-        """Set a remark if a live source does not sound like its configured language. A job reports this by itself."""
-        why = f"sounds like {detected}, but is set to {chunk.language}: correct the language, or leave it out"
-        if self._statuses.remark(chunk.source, why):
-            log.warning("%s %s", chunk.source, why)
 
     def _transcribe(self, engine: Engine, deliveries: Sequence[Delivery], partial: Sequence[Delivery]) -> None:
         """Decode and commit chunks batch by batch; when asked to stop, release the remaining ones."""
@@ -224,13 +220,13 @@ class Transcriber:
                 self._failures = 0
                 transcribed.append((delivery, outcome))
                 continue
-            self._commit(transcribed, "transcribed")
+            self._commits.commit(transcribed, "transcribed")
             transcribed = []
             if delivery.chunk.partial:
                 self._previews.show(delivery.chunk, outcome)
             elif isinstance(outcome, Exception):
                 self._fail(delivery, outcome)
-        self._commit(transcribed, "transcribed")
+        self._commits.commit(transcribed, "transcribed")
 
     def _previous_text(self, chunk: Chunk) -> str:
         """The final text before a chunk, if its source is captioned up to it; else empty.
@@ -262,41 +258,4 @@ class Transcriber:
     def _dead_letter(self, delivery: Delivery, reason: str) -> None:
         """Dead-letter a chunk that failed or is damaged, and commit a gap in its place."""
         log.error("%s is dead-lettered: %s", delivery.chunk.place, reason)
-        self._commit([(delivery, Outcome.lost(delivery.chunk, "failed"))], "dead", dead=reason)
-
-    def _commit(self, outcomes: Iterable[tuple[Delivery, Outcome]], label: str, *, dead: str = "") -> None:
-        """Commit outcomes, those of each source at once: on a distant Redis, a commit takes longer than decoding."""
-        by_source: dict[str, list[tuple[Delivery, Outcome]]] = {}
-        for delivery, outcome in outcomes:
-            by_source.setdefault(delivery.chunk.source, []).append((delivery, outcome))
-        for source, settled in by_source.items():
-            self._commit_to(source, settled, dead)
-            self._metrics.chunks.labels(label).inc(len(settled))
-
-    def _commit_to(self, source: str, settled: Sequence[tuple[Delivery, Outcome]], dead: str) -> None:
-        """Commit outcomes of one source. Wait while Redis is unreachable: the work is done, so keep the result."""
-        policy = Policy(source, self._settings.live_max_lag_s)
-        now_s = self._clock()
-        deliveries, outcomes = zip(*settled, strict=True)
-        advance: Advance | None = None
-
-        def apply(state: bytes | None) -> Advance | None:
-            nonlocal advance
-            advance = seam.advance(state, outcomes, policy, now_s)
-            return advance
-
-        while True:
-            try:
-                captions = self._log.commit(deliveries, apply, dead=dead)
-                break
-            except UNAVAILABLE:
-                if self._stop.wait(_AWAY_S):
-                    raise
-        for reason in advance.rejected if advance else ():
-            self._metrics.rejected.labels(reason).inc()
-        chunk: Chunk = deliveries[-1].chunk
-        if advance and advance.sounds_like and chunk.live:
-            self._report_language(chunk, advance.sounds_like)
-        if chunk.live:
-            for captured_s in {c.captured_s for c in captions if c.captured_s}:
-                self._metrics.latency_s.observe(max(0.0, self._clock() - captured_s))
+        self._commits.commit([(delivery, Outcome.lost(delivery.chunk, "failed"))], "dead", dead=reason)

@@ -68,12 +68,21 @@ class CaptionLog:
     Args:
         live_events: events kept per station or microphone; at three per chunk, 20,000 last about nine hours.
         retention_s: how long the captions of a source are kept after their last change.
+        clock: returns Unix time.
     """
 
-    def __init__(self, redis: Redis, *, live_events: int = 20_000, retention_s: int = keys.RETENTION_S) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        live_events: int = 20_000,
+        retention_s: int = keys.RETENTION_S,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._redis = redis
         self._live_events = live_events
         self._retention_s = retention_s
+        self._clock = clock
 
     def commit(self, deliveries: Sequence[Delivery], step: Step, *, dead: str = "") -> tuple[Caption, ...]:
         """Advance a source by `step` and settle chunks, atomically.
@@ -94,7 +103,7 @@ class CaptionLog:
             fields: Any = pipe.hgetall(progress_key)
             before = _decode_progress(fields)
             advance = step(state)
-            captions = _number(advance.captions if advance else (), before.event)
+            captions = self._number(advance.captions if advance else (), before.event)
             pipe.multi()
             if advance:
                 pipe.set(state_key, advance.state)
@@ -143,7 +152,7 @@ class CaptionLog:
             if advance is None:
                 return ()
             pipe.multi()
-            now_s, newest = time.time(), int(event or 0)
+            now_s, newest = self._clock(), int(event or 0)
             captions = tuple(
                 dataclasses.replace(caption, partial=True, event=newest, committed_s=now_s)
                 for caption in advance.captions
@@ -182,7 +191,7 @@ class CaptionLog:
             changed = change(newest)
             if changed is newest:
                 return newest
-            [caption] = _number((dataclasses.replace(changed, revision=newest.revision + 1),), int(event))
+            [caption] = self._number((dataclasses.replace(changed, revision=newest.revision + 1),), int(event))
             pipe.multi()
             pipe.hset(progress_key, "event", caption.event)
             pipe.xadd(log_key, {b"caption": caption.encode()}, id=f"{caption.event}-0")
@@ -234,6 +243,10 @@ class CaptionLog:
         """Delete everything stored for a source."""
         self._redis.delete(*keys.of_source(source))
 
+    def _number(self, captions: tuple[Caption, ...], event: int) -> tuple[Caption, ...]:
+        now_s = self._clock()
+        return tuple(dataclasses.replace(c, event=event + n, committed_s=now_s) for n, c in enumerate(captions, 1))
+
 
 def latest_revisions(captions: list[Caption]) -> list[Caption]:
     """The newest revision of each caption, in order of ids."""
@@ -253,11 +266,6 @@ def _newest_revision(pipe: Pipeline, log_key: str, id: int, after: int) -> Capti
             last = f"({entry.decode()}"
         if not entries:
             return None
-
-
-def _number(captions: tuple[Caption, ...], event: int) -> tuple[Caption, ...]:
-    now = time.time()
-    return tuple(dataclasses.replace(c, event=event + n, committed_s=now) for n, c in enumerate(captions, start=1))
 
 
 def _encode_progress(advance: Advance, event: int) -> Mapping[Any, str]:

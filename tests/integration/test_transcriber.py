@@ -163,3 +163,17 @@ def test_captions_are_kept_for_the_retention_time(redis: Redis) -> None:
     put(redis, *chunks("jobs/1", PCM))
     Bench(redis, ScriptedEngine(), retention_s=1000).drain()
     assert 0 < redis.ttl(keys.captions("jobs/1")) <= 1000
+
+
+def test_every_live_chunk_of_a_batch_has_a_latency(redis: Redis) -> None:
+    put(redis, *(dataclasses.replace(c, captured_s=1000.0 + c.end_s) for c in chunks("stations/demo", PCM)))
+    bench = Bench(redis, ScriptedEngine(), clock=lambda: 1065.0, batch_size=12).drain()
+    name = "undertext_caption_commit_latency_seconds"
+    assert bench.registry.get_sample_value(f"{name}_count") == 12
+    assert bench.registry.get_sample_value(f"{name}_sum") == sum(range(5, 65, 5))
+
+
+def test_captions_are_committed_at_the_time_of_the_shared_clock(redis: Redis) -> None:
+    put(redis, *chunks("jobs/1", PCM))
+    Bench(redis, ScriptedEngine(), clock=lambda: 1065.0).drain()
+    assert {caption.committed_s for caption in shown(redis, "jobs/1")} == {1065.0}
