@@ -18,6 +18,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_type_hints
+from urllib.parse import urlsplit
 
 from wire.errors import SettingsError
 
@@ -104,7 +105,17 @@ def _parse(variable: str, text: str, hint: Any, rules: Mapping[str, Any]) -> Any
     if (schemes := rules["schemes"]) is not None and not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         # Without the URL itself, which may contain a password.
         raise SettingsError(f"{variable} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+    if schemes is not None and not _has_valid_port(value):
+        raise SettingsError(f"{variable} has no valid port: in a password, write / as %2F, # as %23 and ? as %3F")
     return value
+
+
+def _has_valid_port(url: str) -> bool:
+    try:
+        urlsplit(url).port  # noqa: B018  # raises ValueError
+    except ValueError:
+        return False
+    return True
 
 
 def _parse_bool(text: str) -> bool:

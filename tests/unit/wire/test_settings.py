@@ -63,6 +63,14 @@ def test_invalid_redis_url_is_refused_and_not_shown(address: str) -> None:
     assert str(caught.value) == "REDIS_URL must begin with redis:// or rediss:// or unix://"
 
 
+@pytest.mark.parametrize("address", ["redis://:pa/ss@there:6379", "redis://:pa#ss@there:6379", "redis://there:65536"])
+def test_redis_url_with_an_invalid_port_is_refused_and_not_shown(address: str) -> None:
+    """Most likely, its password contains a character that ends the host in a URL."""
+    with pytest.raises(SettingsError, match=r"^REDIS_URL has no valid port") as caught:
+        load(Addresses, {"REDIS_URL": address})
+    assert "pa" not in str(caught.value).replace("password", "")
+
+
 def test_help_shows_the_comments_above_fields() -> None:
     lines = describe(Settings).splitlines()
     assert lines[:3] == ["  URL=redis://here", "      Where Redis is.", "  SIZE=8"]
