@@ -102,6 +102,12 @@ def test_redis_for_other_machines_requires_a_password_that_every_service_has() -
     assert changed == {name for name, service in usual.items() if "redis" in service.get("depends_on", {})}
 
 
+def test_machine_with_redis_does_not_transcribe_with_another_model() -> None:
+    """Its transcriber would have the bundled model, and share the work of those on other machines."""
+    for file, command in (("docker-compose.redis.yml", "up --scale transcriber=0"), ("README.md", "up TRANSCRIBERS=0")):
+        assert command in (ROOT / file).read_text(), file
+
+
 def test_env_file_is_ignored_by_git() -> None:
     assert "/.env" in (ROOT / ".gitignore").read_text().split()
 
