@@ -66,7 +66,7 @@ def transcribers(settings: Settings) -> list[Service]:
 def new_workers(redis: Redis, service: str, count: int) -> Callable[[], bool]:
     """A check that returns True when `count` workers of a service exist that did not at the first check.
 
-    Those may be on other machines, or of an instance that was killed a moment ago.
+    Earlier ones may be on other machines, or of an instance that was killed a moment ago.
     """
     before: set[bytes] | None = None
 

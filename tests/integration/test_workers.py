@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from demo.services import new_workers
 from wire import keys
 from wire.bus import Redis
 from wire.shared_clock import SharedClock
@@ -25,3 +26,23 @@ def test_worker_on_a_machine_with_a_wrong_clock_uses_that_of_redis(redis: Redis)
     worker.clock = SharedClock(lambda: time.time() - 300)
     with worker:
         assert abs(worker.clock() - time.time()) < 60
+
+
+def test_start_waits_for_new_workers_beside_earlier_ones(redis: Redis) -> None:
+    with Worker(redis, "transcriber", lambda: b""), Worker(redis, "ingest", lambda: b""):
+        ready = new_workers(redis, "transcriber", 2)
+        assert not ready()
+        with Worker(redis, "transcriber", lambda: b""), Worker(redis, "ingest", lambda: b""):
+            assert not ready()
+            with Worker(redis, "transcriber", lambda: b""):
+                assert ready()
+
+
+def test_start_does_not_take_a_killed_worker_for_its_successor(redis: Redis) -> None:
+    Worker(redis, "transcriber", lambda: b"")  # it ended without a word, so its heartbeat has not expired yet
+    ready = new_workers(redis, "transcriber", 1)
+    assert not ready()
+    redis.delete(keys.worker("transcriber-0"))
+    with Worker(redis, "transcriber", lambda: b"") as successor:
+        assert successor.name == "transcriber-0"
+        assert ready()
