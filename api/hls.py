@@ -43,8 +43,8 @@ _CACHE_HEADERS = {"Cache-Control": "max-age=60"}
 def live(id: str) -> Response:
     """The main playlist."""
     ctx, station = context(), _station(id)
-    listed = _wait_for_segments(ctx, station)
-    if listed[-1].end_s < time.time() - KEPT_S:  # other players wait for the station; these segments are gone
+    listed, now_s = _wait_for_segments(ctx, station)
+    if listed[-1].end_s < now_s - KEPT_S:  # other players wait for the station; these segments are gone
         raise _no_sound(ctx, station)
     language = station.language or next(iter(ctx.log.progress(_source(id)).languages), None)
     return _playlist(playlists.main_playlist(listed, language))
@@ -53,13 +53,13 @@ def live(id: str) -> Response:
 @blueprint.get("/sound.m3u8")
 def sound(id: str) -> Response:
     """The playlist of the sound."""
-    return _playlist(playlists.playlist(_wait_for_segments(context(), _station(id))))
+    return _playlist(playlists.playlist(_wait_for_segments(context(), _station(id))[0]))
 
 
 @blueprint.get("/captions.m3u8")
 def captions(id: str) -> Response:
     """The playlist of the captions."""
-    return _playlist(playlists.playlist(_wait_for_segments(context(), _station(id)), "vtt"))
+    return _playlist(playlists.playlist(_wait_for_segments(context(), _station(id))[0], "vtt"))
 
 
 @blueprint.get("/<int:number>.<ending>")
@@ -90,8 +90,8 @@ def _station(id: str) -> Station:
     return station
 
 
-def _wait_for_segments(ctx: Context, station: Station) -> list[Segment]:
-    """The segments to list now, at least one.
+def _wait_for_segments(ctx: Context, station: Station) -> tuple[list[Segment], float]:
+    """The segments to list now, at least one, and the Unix time.
 
     Raises:
         Problem: 503, there are none yet.
@@ -102,11 +102,11 @@ def _wait_for_segments(ctx: Context, station: Station) -> list[Segment]:
     ctx.broadcasts.keep_alive(source)
     until_s = time.monotonic() + _WAIT_S
     while True:
-        segments, now_s = ctx.broadcasts.listed(source), time.time()
+        segments, now_s = ctx.broadcasts.listed_now(source)
         is_fresh |= bool(segments) and segments[-1].end_s > now_s - _FRESH_S
         timed_out = time.monotonic() > until_s
         if (is_fresh or timed_out) and (listed := playlists.ready(segments, _recent_captions(ctx, source)[1], now_s)):
-            return listed
+            return listed, now_s
         if timed_out:
             raise _no_sound(ctx, station)
         sleep(_POLL_S)

@@ -107,6 +107,14 @@ class Broadcasts:
         """The newest segments, oldest first."""
         return self._newest(source, LISTED)
 
+    def listed_now(self, source: str) -> tuple[list[Segment], float]:
+        """The same, and the Unix time by Redis's clock, by which ingest times segments."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.xrevrange(keys.broadcast(source), count=LISTED)
+        pipe.time()
+        entries, (now_s, microseconds) = pipe.execute()
+        return _oldest_first(entries), now_s + microseconds / 1e6
+
     def segment(self, source: str, number: int) -> Segment | None:
         """The playlist entry of a segment, listed or recently listed; None if it has expired."""
         entries: Any = self._redis.xrange(keys.broadcast(source), f"{number}-0", f"{number}-0")
@@ -119,7 +127,11 @@ class Broadcasts:
 
     def _newest(self, source: str, count: int) -> list[Segment]:
         entries: Any = self._redis.xrevrange(keys.broadcast(source), count=count)
-        return [_segment(fields) for _, fields in reversed(entries)]
+        return _oldest_first(entries)
+
+
+def _oldest_first(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> list[Segment]:
+    return [_segment(fields) for _, fields in reversed(entries)]
 
 
 def _segment(fields: dict[bytes, bytes]) -> Segment:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from api.app import create_app
+from api.settings import Settings
 from tests.integration.api_answers import problem
 from tests.integration.api_server import Api, Speaker, running
 from wire import audience, keys
@@ -97,6 +99,16 @@ def test_segments_with_provisional_captions_are_not_listed(
     assert len(names(api, "sound")) == 3  # up to 13 s
     speaker.revise("Raden")
     wait_until(lambda: len(names(api, "sound")) == 4)  # up to 17 s, and soon
+
+
+def test_machine_whose_clock_is_wrong_lists_segments_by_the_clock_of_redis(
+    redis: Redis, redis_url: str, station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = create_app(Settings(redis_url=redis_url, data_dir=str(tmp_path))).test_client()
+    broadcast(redis, time.time() - 60)
+    machine_s = time.time
+    monkeypatch.setattr(time, "time", lambda: machine_s() + 300)
+    assert client.get("/stations/p1/hls/live.m3u8").status_code == 200
 
 
 def test_station_off_air_has_a_reason(api: Api, redis: Redis, station: Station) -> None:
