@@ -19,9 +19,9 @@ from wire.errors import ModelError
 OLDEST_REDIS = (6, 2)
 
 
-def check_redis(url: str) -> None:
-    """Raise PreflightError unless a recent enough Redis responds at `url`."""
-    shown = re.sub(r"//([^:/@]*):.*@", r"//\1:***@", url)  # without the password
+def check_redis(url: str, otherwise: str = "") -> None:
+    """Raise PreflightError unless a recent enough Redis responds at `url`; `otherwise` is another remedy."""
+    shown = re.sub(r"(?<=password=)[^&]*", "***", re.sub(r"^(\w+://)?.*@", r"\1***@", url))
     try:
         version = redis_version(url)
     except ValueError as e:
@@ -33,8 +33,7 @@ def check_redis(url: str) -> None:
         ) from e
     except (redis.RedisError, OSError) as e:
         raise PreflightError(
-            f"No Redis responds at REDIS_URL={shown} ({e}): start it, correct the address, or unset REDIS_URL to let "
-            "`make up` start its own."
+            f"No Redis responds at REDIS_URL={shown} ({e}): start it, or correct the address{otherwise}."
         ) from e
     if version < OLDEST_REDIS:
         raise PreflightError(

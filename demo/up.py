@@ -99,7 +99,7 @@ def check(settings: Settings) -> None:
     preflight.check_programs()
     check_ports(settings)
     if settings.redis_url:
-        preflight.check_redis(settings.redis_url)
+        preflight.check_redis(settings.redis_url, ", or unset REDIS_URL to let `make up` start its own")
     else:
         preflight.find_redis_server()
     if settings.transcribers:

@@ -167,7 +167,7 @@ def test_other_machine_transcribes(up: Up, tmp_path: Path, free_port: Callable[[
     [
         ({}, "Set REDIS_URL to the Redis of the system to transcribe for"),
         ({"REDIS_URL": "redis://127.0.0.1:1/0", "TRANSCRIBERS": "0"}, "TRANSCRIBERS=0 leaves nothing to start"),
-        ({"REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "No Redis responds at REDIS_URL=redis://:***@127.0.0.1:1/0"),
+        ({"REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "No Redis responds at REDIS_URL=redis://***@127.0.0.1:1/0"),
     ],
 )
 def test_transcribers_without_their_redis_are_refused(up: Up, environ: dict[str, str], sentence: str) -> None:

@@ -29,6 +29,20 @@ def test_redis_that_does_not_respond_is_reported(free_port: Callable[[], int]) -
         preflight.check_redis(url)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("redis://:secret@127.0.0.1:1/0", "redis://secret@127.0.0.1:1", "redis://user:sec@secret@127.0.0.1:1"),
+        *("redis://127.0.0.1:1/0?password=secret&db=1", ":secret@127.0.0.1:1", "rediss://:secret@127.0.0.1:x/0"),
+    ],
+)
+def test_password_is_not_shown(url: str) -> None:
+    with pytest.raises(PreflightError) as refused:
+        preflight.check_redis(url)
+    assert "sec" not in str(refused.value)
+    assert "127.0.0.1" in str(refused.value)
+
+
 @pytest.mark.parametrize("password", ["", "wr:ng"])
 def test_redis_that_refuses_the_password_is_reported_without_it(redis_url: str, password: str) -> None:
     url = urlsplit(redis_url)
