@@ -247,6 +247,8 @@ def loader(stream: Stream, workers: int = 1, pinned: bool = False) -> Iterator[B
             _Batches(stream),
             batch_size=None,
             num_workers=workers,
+            # Forked workers share the corpus in memory; Python 3.14 would send each a copy.
+            multiprocessing_context="fork" if workers else None,
             prefetch_factor=max(LEAST_AHEAD, min(MOST_AHEAD, ALL_AHEAD // workers)) if workers else None,
             pin_memory=pinned,
             generator=torch.Generator(),
