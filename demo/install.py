@@ -63,6 +63,8 @@ def main(argv: list[str] | None = None) -> int:
                 f"{sys.version_info[0]}.{sys.version_info[1]}: use a newer one with "
                 "`make PYTHON=python3.12 ...`."
             )
+        if sys.maxsize < 2**32:  # as in 32-bit Raspberry Pi OS
+            raise InstallError(f"Undertext needs a 64-bit system: {sys.executable} is a 32-bit Python.")
         install(extras)
     except InstallError as e:
         print(f"undertext: {e}", file=sys.stderr)

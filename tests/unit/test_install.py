@@ -57,6 +57,26 @@ def installed_extras(pip: Pip) -> list[str]:
     return [command[-1].rpartition("[")[2].rstrip("]") for command in pip.commands if "-e" in command]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [("version_info", (3, 10, 12), "needs Python 3.11 or newer"), ("maxsize", 2**31 - 1, "needs a 64-bit system")],
+)
+def test_a_python_that_cannot_run_it_is_reported(
+    venv: Path,
+    pip: Pip,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    value: object,
+    message: str,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(install.sys, name, value)
+        assert install.main([]) == 1
+    assert message in capsys.readouterr().err
+    assert pip.commands == []
+
+
 def test_a_second_run_does_nothing(venv: Path, pip: Pip) -> None:
     install.install({"api", "ingest"})
     install.install({"api"})
