@@ -63,7 +63,7 @@ def apt_get_install(*packages: str) -> None:
     """Install packages if this is Debian or Ubuntu and we are root. The caller checks whether that worked."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return
-    say(f"installing {' and '.join(packages)} with apt-get")
+    say(f"installing {', '.join(packages)} with apt-get")
     environment = {
         **os.environ,
         "DEBIAN_FRONTEND": "noninteractive",

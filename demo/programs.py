@@ -33,7 +33,7 @@ def require_programs() -> None:
     if wheels_have_programs():
         return
     if missing := missing_packages():
-        apt_get_install(*missing)
+        apt_get_install(*missing, "ca-certificates")  # ffmpeg verifies certificates since version 9
     if missing := missing_packages():
         names = " and ".join(missing).replace(
             "redis-server", f"redis-server {OLDEST_REDIS[0]}.{OLDEST_REDIS[1]} or newer"

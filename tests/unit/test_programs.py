@@ -63,7 +63,7 @@ def test_root_installs_what_is_missing_with_apt_get(system: Path, monkeypatch: p
     monkeypatch.setattr(programs, "apt_get_install", apt_get_install)
     programs.require_programs()
     programs.require_programs()
-    assert done == [("redis-server", "ffmpeg")]
+    assert done == [("redis-server", "ffmpeg", "ca-certificates")]
 
 
 @pytest.mark.parametrize(("user", "runs"), [(0, True), (1000, False)])
