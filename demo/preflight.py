@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import redis
 
 from demo.ports import PreflightError
+from demo.programs import OLDEST_REDIS, is_recent_redis
 from transcriber.whisper.model_name import folder_of
 from wire.errors import ModelError
-
-#: The first version with XAUTOCLAIM, which the chunk queue requires.
-OLDEST_REDIS = (6, 2)
 
 
 def check_redis(url: str, otherwise: str = "") -> None:
@@ -66,21 +63,12 @@ def find_redis_server() -> str:
     venv_bin = Path(sys.executable).parent
     system = os.pathsep.join(folder for folder in os.get_exec_path() if Path(folder).resolve() != venv_bin.resolve())
     for candidate in (shutil.which("redis-server", path=system), shutil.which("redis-server", path=str(venv_bin))):
-        if candidate and (_server_version(candidate) or (0, 0)) >= OLDEST_REDIS:
+        if candidate and is_recent_redis(candidate):
             return candidate
     raise PreflightError(
         f"No redis-server {OLDEST_REDIS[0]}.{OLDEST_REDIS[1]} or newer is installed: install one "
         "(on Debian and Ubuntu: apt-get install redis-server), or set REDIS_URL to a running one."
     )
-
-
-def _server_version(program: str) -> tuple[int, int] | None:
-    try:
-        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False)
-    except OSError:
-        return None
-    match = re.search(r"v=(\d+)\.(\d+)", done.stdout)
-    return (int(match[1]), int(match[2])) if match else None
 
 
 def check_programs() -> None:

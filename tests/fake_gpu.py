@@ -157,6 +157,8 @@ def fake_gpu(bf16: bool = True) -> Iterator[None]:
         for name, value in cuda.items():
             patch.setattr(torch.cuda, name, value)
         patch.setattr(torch.accelerator, "is_available", lambda: True)  # checked before memory is pinned
+        # Optimizers ask for it before each step; a build with CUDA would ask the driver.
+        patch.setattr(torch.accelerator, "current_stream", lambda: SimpleNamespace(is_capturing=lambda: False))
         patch.setattr(Tensor, "pin_memory", lambda tensor: tensor)
         torch.__future__.set_swap_module_params_on_conversion(True)  # or tied weights would not stay tied
         try:

@@ -23,8 +23,8 @@ class Settings:
     #: Device to run on. `auto` uses a GPU if there is one; with several GPUs, `auto` and `cuda` pick the one that the
     #: fewest other processes have picked.
     device: str = setting("DEVICE", "auto")
-    #: Precision of the weights. `auto` is float16 on a GPU and float32 on a CPU. On a CPU, int8 halves the time of a
-    #: large model; so does bfloat16 on a CPU that supports it (x86: those with AMX).
+    #: Precision of the weights. `auto` is float16 on a GPU and float32 on a CPU. On an x86 CPU, int8 halves the time of
+    #: a large model; so does bfloat16 on a CPU that supports it (x86: those with AMX). On ARM, int8 only saves memory.
     dtype: str = setting("DTYPE", "auto", choices=("auto", "float32", "float16", "bfloat16", "int8"))
     #: CPU threads. One worker per core is faster than one worker with more threads.
     threads: int = setting("THREADS", 1, minimum=1, maximum=256)

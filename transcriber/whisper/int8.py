@@ -1,7 +1,8 @@
 """int8 quantization for CPUs: a quarter of the memory traffic per token, and twice as fast at Whisper's sizes.
 
 Weights have a scale per row of a matrix, activations one per position, so the text of a chunk does not depend on the
-rest of its batch. oneDNN computes the products; it supports all x86 CPUs.
+rest of its batch. oneDNN computes the products; it is fast on all x86 CPUs. On ARM, it has only a slow reference
+implementation of them, so that int8 merely saves memory there.
 
 Alternatives: torchao needs a compiler on the machine to be fast on a CPU; torch's own dynamic quantization is
 deprecated, and has one scale for a whole batch.

@@ -22,8 +22,9 @@ def folder_of(name: str) -> Path | None:
     """
     path = Path(name).expanduser()
     try:
-        if path.is_dir():
-            if not (path / _CONFIG).is_file():
+        names = _names_in(path)
+        if names is not None:
+            if _CONFIG not in names:
                 raise ModelError(_missing_checkpoint(name, path))
             for file in files(path):
                 file.open("rb").close()  # safetensors reports an unreadable file as missing
@@ -39,6 +40,17 @@ def folder_of(name: str) -> Path | None:
             "KBLab/kb-whisper-small"
         )
     return None
+
+
+def _names_in(folder: Path) -> set[str] | None:
+    """The names of the files in `folder`; None if there is no such folder.
+
+    Since Python 3.14, `Path.is_dir` also returns False for a folder that is not readable.
+    """
+    try:
+        return {path.name for path in folder.iterdir()}
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _missing_checkpoint(name: str, path: Path) -> str:

@@ -156,7 +156,7 @@ def test_joined_transport_stream_has_the_length_of_its_audio(decode: Decode, mak
     ("name", "body", "says"),
     [
         ("x.mp3", b"", "the file is empty (0 bytes)"),
-        ("x.txt", b"Good evening. These are the news.\n" * 200, "it is not a recording"),
+        ("x.txt", b"This is a text and not a recording.\n" * 200, "it is not a recording"),
         ("x.mp3", b"<!DOCTYPE html><html><body>No such file</body></html>" * 50, "it is a web page"),
         ("x.m3u8", b"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\nfile:///etc/hostname\n", "it is not a recording"),
         ("x.wav", b"ffconcat version 1.0\nfile /etc/hostname\n", "it is not a recording"),

@@ -40,7 +40,7 @@ def test_search_waits_only_so_long_for_slow_ones(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(copying, "SEARCH_TIMEOUT_S", 0.0)
     unused: Any = None
     archivist = Archivist(tmp_path / "captions.sqlite", unused, unused, unused, keep_s=60.0)
-    archivist._open()
+    opened = archivist._open()
     wanted = Search(expression("storm"))
     for _ in range(SEARCHES - 1):
         archivist._searches.acquire()
@@ -48,3 +48,4 @@ def test_search_waits_only_so_long_for_slow_ones(tmp_path: Path, monkeypatch: py
     archivist._searches.acquire()
     with pytest.raises(ArchiveError, match="other searches are slow"):
         archivist.search(wanted)
+    opened.close()

@@ -124,3 +124,4 @@ def test_thread_deletes_one_step_of_each_at_a_time_also_after_a_restart(archive:
         left.append(kept(tmp_path))
     assert left == [5 + 15 + 4, 5 + 4, 4, 4]
     assert restarted._pruned_s > -PRUNE_EVERY_S, "and it is done until the next time"
+    restarted._open().close()

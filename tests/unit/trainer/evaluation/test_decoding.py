@@ -222,7 +222,8 @@ decode(load(sys.argv[1], "cpu"), utterances, DecodingOptions(batch_s=1.0, proces
 
 
 def test_no_process_outlives_a_killed_evaluation(tmp_path: Path) -> None:
-    assert len(started_by(KILLED, tmp_path, whispers.tiny(tmp_path / "whisper"))) == 2
+    started = started_by(KILLED, tmp_path, whispers.tiny(tmp_path / "whisper"))
+    assert len(started) in (2, 3)  # two workers; since Python 3.14 also multiprocessing's resource tracker
 
 
 def test_a_single_utterance_that_does_not_fit_in_memory_is_reported(
