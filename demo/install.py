@@ -79,7 +79,7 @@ def install(extras: set[str]) -> None:
     stamp = read_stamp()
     if stamp.get("key") == key() and extras <= set(stamp["extras"]) and environment_runs():
         return
-    if "demo" in extras:
+    if {"demo", "ingest"} <= extras:  # `make transcribers` needs neither Redis nor ffmpeg
         require_programs()
     make_environment()
     if STAMP.exists():  # keep extras installed earlier, at the new versions

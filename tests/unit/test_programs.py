@@ -88,4 +88,14 @@ def test_installation_checks_the_programs_before_it_creates_anything(
     monkeypatch.setattr(install, "STAMP", system / "stamp.json")
     monkeypatch.setattr(install, "make_environment", lambda: pytest.fail("this takes minutes"))
     with pytest.raises(InstallError, match=r"redis-server 6\.2 or newer and ffmpeg"):
-        install.install({"api", "demo"})
+        install.install({"api", "demo", "ingest"})
+
+
+def test_transcribers_alone_need_no_programs(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def install_environment() -> None:
+        raise InstallError("this comes next")
+
+    monkeypatch.setattr(install, "STAMP", system / "stamp.json")
+    monkeypatch.setattr(install, "make_environment", install_environment)
+    with pytest.raises(InstallError, match="this comes next"):
+        install.install({"demo", "transcriber"})
