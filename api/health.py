@@ -14,8 +14,8 @@ blueprint = Blueprint("health", __name__)
 
 # If MODEL is wrong, a transcriber exits before its first heartbeat, again and again: only its log shows why.
 _NONE = (
-    "No transcriber is running, so nothing would be captioned. It may be loading its model; if it cannot start, for "
-    "example because MODEL is wrong, its log says why (docker compose logs transcriber)."
+    "No transcriber is running, here or on another machine, so nothing would be captioned. It may be loading its "
+    "model; if it cannot start, for example because MODEL is wrong, its log says why (docker compose logs transcriber)."
 )
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import redis
@@ -13,19 +14,21 @@ import redis
 from demo.ports import PreflightError
 from demo.programs import OLDEST_REDIS, is_recent_redis
 from transcriber.whisper.model_name import folder_of
+from wire.bus import connect
 from wire.errors import ModelError
+from wire.workers import TTL_S, identities
 
 
 def check_redis(url: str, otherwise: str = "") -> None:
     """Raise PreflightError unless a recent enough Redis responds at `url`; `otherwise` is another remedy."""
-    shown = re.sub(r"(?<=password=)[^&]*", "***", re.sub(r"^(\w+://)?.*@", r"\1***@", url))
+    shown = without_password(url)
     try:
         version = redis_version(url)
     except ValueError as e:
         raise PreflightError(f"REDIS_URL={shown!r} is not an address such as redis://127.0.0.1:6379/0.") from e
     except redis.AuthenticationError as e:
         raise PreflightError(
-            f"The Redis at REDIS_URL={shown} requires a password, or another one ({e}): "
+            f"The Redis at REDIS_URL={shown} requires a password, or another one: "
             "REDIS_URL=redis://:password@host:6379/0."
         ) from e
     except (redis.RedisError, OSError) as e:
@@ -37,6 +40,33 @@ def check_redis(url: str, otherwise: str = "") -> None:
             f"The Redis at REDIS_URL={shown} is version {version[0]}.{version[1]}, but Undertext needs "
             f"{OLDEST_REDIS[0]}.{OLDEST_REDIS[1]} or newer."
         )
+
+
+def without_password(url: str) -> str:
+    """A Redis URL to show."""
+    return re.sub(r"(?<=password=)[^&]*", "***", re.sub(r"^(\w+://)?.*@", r"\1***@", url))
+
+
+def check_alone(url: str) -> None:
+    """Raise PreflightError if another system uses the Redis at `url`: this one would take over its stations.
+
+    Waits for heartbeats of one that was killed a moment ago to expire.
+    """
+    until_s = time.monotonic() + TTL_S + 1
+    with connect(url) as client:
+        while identities(client, "ingest"):
+            if time.monotonic() > until_s:
+                raise PreflightError(
+                    f"Another Undertext is running with REDIS_URL={without_password(url)}: to transcribe for it, use "
+                    "`make transcribers`; for a separate one, use another Redis."
+                )
+            time.sleep(0.5)
+
+
+def has_system(url: str) -> bool:
+    """Return whether a system uses the Redis at `url`: transcribers have work only then."""
+    with connect(url) as client:
+        return bool(identities(client, "ingest"))
 
 
 def redis_version(url: str) -> tuple[int, int]:

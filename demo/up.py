@@ -89,9 +89,13 @@ def up(settings: Settings, *, only_transcribers: bool = False) -> int:
         pid_file.flush()
         if only_transcribers:
             check_transcribers(settings)
-            return supervise(settings, transcribers(settings), "Transcribing for the system at REDIS_URL")
+            news = f"Transcribing for the system at {preflight.without_password(settings.redis_url)}"
+            return supervise(settings, transcribers(settings), news)
         check(settings)
-        return supervise(settings, services(settings), f"Undertext is on air: {address(settings)}")
+        news = f"Undertext is on air: {address(settings)}"
+        if not settings.transcribers:
+            news += "\n  it has no transcriber here: start some on other machines with `make transcribers`"
+        return supervise(settings, services(settings), news)
 
 
 def check(settings: Settings) -> None:
@@ -100,6 +104,7 @@ def check(settings: Settings) -> None:
     check_ports(settings)
     if settings.redis_url:
         preflight.check_redis(settings.redis_url, ", or unset REDIS_URL to let `make up` start its own")
+        preflight.check_alone(settings.redis_url)
     else:
         preflight.find_redis_server()
     if settings.transcribers:
@@ -116,6 +121,9 @@ def check_transcribers(settings: Settings) -> None:
         raise PreflightError("TRANSCRIBERS=0 leaves nothing to start.")
     preflight.check_redis(settings.redis_url)
     preflight.check_model(settings.model)
+    if not preflight.has_system(settings.redis_url):
+        shown = preflight.without_password(settings.redis_url)
+        print(f"undertext: waiting for work: no Undertext uses REDIS_URL={shown} at the moment", file=sys.stderr)
 
 
 def supervise(settings: Settings, started: Sequence[Service], news: str) -> int:

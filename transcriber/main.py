@@ -27,6 +27,10 @@ from wire.workers import Worker
 
 log = logging.getLogger(__name__)
 
+#: Time-out of Redis commands, in seconds: longer than our longest blocking read, and short enough to notice a frozen
+#: connection before live audio is too old.
+REDIS_TIMEOUT_S = 5.0
+
 _DESCRIPTION = """\
 Turns chunks of audio that ingest has queued in Redis into captions. Start any number of
 transcribers, on any number of machines: they share the work without knowing of each other.
@@ -96,7 +100,7 @@ def serve(settings: Settings, on_air: OnAir, metrics: TranscriberMetrics, regist
     Raises:
         UNAVAILABLE: Redis was unreachable for too long.
     """
-    redis = connect(settings.redis_url)
+    redis = connect(settings.redis_url, timeout_s=REDIS_TIMEOUT_S)
     try:
         with Worker(redis, "transcriber", lambda: exposition(registry)) as worker, on_air:
             transcriber = Transcriber(

@@ -90,15 +90,18 @@ class Transcriber:
         Raises:
             ModelError: the engine fails on every chunk.
         """
-        away_s = 0.0
+        away_s = lost_s = 0.0
         with self._renewal:
             while not self._stop.is_set():
                 try:
                     self.step()
+                    if away_s:
+                        log.info("Redis is reachable again, after %.0f s", time.monotonic() - lost_s)
                     away_s = 0.0
                 except UNAVAILABLE as error:
                     if not away_s:
                         log.warning("Redis is unreachable, retrying: %s", error)
+                        lost_s = time.monotonic()
                     away_s = min(_AWAY_S, away_s + 0.1)
                     self._stop.wait(away_s)
 

@@ -168,3 +168,27 @@ def test_results_before_a_failed_chunk_are_kept_if_redis_becomes_unavailable(
     with pytest.raises(ConnectionError):
         bench.drain()
     assert CaptionLog(redis).progress("jobs/1").next_seq == 2
+
+
+def test_beginning_and_end_of_an_outage_are_logged_once(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "transcriber.worker")
+    bench = Bench(redis, ScriptedEngine())
+    steps = iter([ConnectionError("gone"), ConnectionError("gone"), None, None])
+
+    def step() -> None:
+        try:
+            error = next(steps)
+        except StopIteration:
+            bench.transcriber.stop()
+            return
+        if error:
+            raise error
+
+    monkeypatch.setattr(bench.transcriber, "step", step)
+    bench.transcriber.run()
+    assert [record.message.partition(",")[0] for record in caplog.records] == [
+        "Redis is unreachable",
+        "Redis is reachable again",
+    ]

@@ -150,10 +150,12 @@ def test_other_machine_transcribes(up: Up, tmp_path: Path, free_port: Callable[[
     up.start()
     wait_until(up.on_air, timeout_s=START_S, what="everything else to be ready")
     assert up.get("/readyz").status_code == 503
-    other = Up(tmp_path / "other", free_port, REDIS_URL=f"redis://127.0.0.1:{up.environ['REDIS_PORT']}/0")
+    assert "`make transcribers`" in up.output
+    url = f"redis://127.0.0.1:{up.environ['REDIS_PORT']}/0"
+    other = Up(tmp_path / "other", free_port, REDIS_URL=url)
     try:
         other.start(sys.executable, "-m", "demo.up", "--transcribers")
-        wait_until(lambda: other.on_air("Transcribing for the system at REDIS_URL"), timeout_s=START_S)
+        wait_until(lambda: other.on_air(f"Transcribing for the system at {url}"), timeout_s=START_S)
         assert up.get("/readyz").status_code == 200
         assert not other.find("-m ingest ")
         assert not other.find("--appendonly")

@@ -11,6 +11,8 @@ from redis import Redis
 
 from demo import preflight
 from demo.ports import PreflightError
+from wire import keys
+from wire.workers import Worker
 
 
 def test_a_given_redis_is_accepted(redis_url: str) -> None:
@@ -55,6 +57,23 @@ def test_redis_that_refuses_the_password_is_reported_without_it(redis_url: str, 
             preflight.check_redis(f"redis://:secret@{url.netloc}{url.path}")
         finally:
             redis.config_set("requirepass", "")
+
+
+def test_second_system_on_one_redis_is_refused(redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "TTL_S", -1)  # do not wait for its heartbeat to expire
+    with Worker(redis, "transcriber", lambda: b""):
+        preflight.check_alone(redis_url)
+        assert not preflight.has_system(redis_url)
+    with Worker(redis, "ingest", lambda: b""):
+        assert preflight.has_system(redis_url)
+        with pytest.raises(PreflightError, match=r"Another Undertext is running .* use `make transcribers`"):
+            preflight.check_alone(redis_url)
+
+
+def test_heartbeat_of_a_killed_system_is_awaited(redis: Redis, redis_url: str) -> None:
+    redis.set(keys.worker("ingest-0"), b"killed\n", px=300)
+    preflight.check_alone(redis_url)
+    assert not preflight.has_system(redis_url)
 
 
 def test_an_old_redis_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
