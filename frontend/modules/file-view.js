@@ -25,7 +25,7 @@ class FileView extends HTMLElement {
     this.replaceChildren(
       make('aside', {},
         this.heading,
-        make('p.lead', { textContent: 'Any audio or video files. They stay on this server.' }),
+        make('p.lead', { textContent: 'Any audio or video files. They are not sent to any other service.' }),
         this.form, this.earlier),
       this.panel, this.nothing);
     this.#listen();
