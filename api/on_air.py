@@ -22,6 +22,14 @@ def known_tasks(redis: Redis) -> Set[str]:
     return model_tasks(_expositions(redis))
 
 
+def transcribers(redis: Redis) -> int | None:
+    """Number of running transcribers; None if Redis does not answer."""
+    try:
+        return len(workers.identities(redis, "transcriber"))
+    except RedisError:
+        return None
+
+
 def models(redis: Redis) -> list[str]:
     """Names of the models on air; none while no transcriber reports any."""
     return sorted(model_names(_expositions(redis)))

@@ -10,14 +10,14 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing.exceptions import WebsocketMismatch
 
 from api.context import context
-from api.on_air import known_languages, known_tasks
+from api.on_air import known_languages, known_tasks, transcribers
 
 blueprint = Blueprint("page", __name__)
 
 #: Audio may come from any station; everything else from here.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; media-src 'self' blob: http: https:; worker-src 'self'; "
+    "connect-src 'self'; media-src 'self' blob: http: https:; worker-src 'self'; frame-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
@@ -33,15 +33,23 @@ _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/sv
 
 @blueprint.get("/about")
 def about() -> dict[str, Any]:
-    """The limits and abilities of this server."""
-    settings, redis = context().settings, context().redis
+    """The limits and abilities of this server; those of its transcribers may be a second old: every open page polls."""
+    ctx = context()
+    settings, redis = ctx.settings, ctx.redis
+
+    def read() -> dict[str, Any]:
+        return {
+            "transcribers": transcribers(redis),
+            "languages": sorted(known_languages(redis)),
+            "tasks": sorted(known_tasks(redis)),
+        }
+
     return {
         "name": "Undertext",
         "max_upload_bytes": settings.max_upload_bytes,
         "max_microphone_s": settings.max_microphone_s,
         "token_needed": bool(settings.api_token),
-        "languages": sorted(known_languages(redis)),
-        "tasks": sorted(known_tasks(redis)),
+        **ctx.cache.get("about", read),
     }
 
 

@@ -1,18 +1,17 @@
 // Options of a job: language, task, audio track and names.
 
-import { about } from './api.js';
 import { make } from './dom.js';
 import { HotWords } from './hot-words.js';
 import { languageSelect } from './languages.js';
+import { TranslateBox } from './translate-box.js';
 
 /** The controls, and their values as fields of the API. */
 export class JobChoices {
   constructor() {
     this.#language = languageSelect('file-language');
     this.language = make('div', {}, make('label', { for: 'file-language', textContent: 'Spoken language' }), this.#language);
-    this.#translate = make('input', { id: 'file-task', name: 'task', type: 'checkbox', value: 'translate' });
-    this.translate = make('div.check', { hidden: true },
-      this.#translate, make('label', { for: 'file-task', textContent: 'Translate into English' }));
+    this.#translate = new TranslateBox('file-task');
+    this.translate = this.#translate.element;
     this.#track = make('input', { id: 'file-track', name: 'track', type: 'number', min: 0, max: 99, placeholder: 'default track' });
     this.#hotWords = new HotWords('file-hot-words');
     this.more = make('details', {}, make('summary', { textContent: 'More options' }),
@@ -20,9 +19,6 @@ export class JobChoices {
     this.#track.addEventListener('invalid', () => {
       this.more.open = true; // otherwise the browser cannot show its validation message
     });
-    about().then(({ tasks }) => {
-      this.translate.hidden = !tasks.includes('translate');
-    }).catch(() => {}); // then it is not offered; the next request will report that the server is down
   }
 
   #language;

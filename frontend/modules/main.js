@@ -7,6 +7,7 @@ import './notice-bar.js';
 import './radio-view.js';
 import './reading-view.js';
 import './search-view.js';
+import './service-state.js';
 import './wall-view.js';
 import { clearNotice, isShown, make, setTitle } from './dom.js';
 import { destination } from './moment.js';

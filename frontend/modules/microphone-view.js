@@ -1,4 +1,4 @@
-// <microphone-view>: captions of the user's own microphone.
+// <microphone-view>: captions of the user's own microphone, or of what their computer plays.
 
 import './caption-list.js';
 import { checkToken, request, sentence, token, tokenPrompt } from './api.js';
@@ -9,17 +9,20 @@ import { HotWords } from './hot-words.js';
 import { languageSelect } from './languages.js';
 import { lastRecording } from './last-recording.js';
 import { socketUrl } from './live.js';
-import { explain, Recorder } from './recorder.js';
+import { Recorder } from './recorder.js';
 import { Recording } from './recording.js';
 import { readingLinks } from './share-links.js';
+import { SoundSelect } from './sound-source.js';
 import { CaptionStore } from './store.js';
 import { clock, duration, when } from './times.js';
+import { TranslateBox } from './translate-box.js';
 import { WakeLock } from './wake-lock.js';
 
 const IDLE = 'Nothing is sent until you start.';
 
 class MicrophoneView extends HTMLElement {
   #recorder = null;
+  #source = null; // what is recorded
   #recording = null;
   #startedMs = 0;
   #id = ''; // id of the recording whose captions are shown
@@ -33,8 +36,11 @@ class MicrophoneView extends HTMLElement {
   }
 
   connectedCallback() {
+    this.sound = new SoundSelect();
     this.language = languageSelect('microphone-language');
     this.hotWords = new HotWords('microphone-hot-words');
+    // not `translate`, which is a boolean property of every element
+    this.translateBox = new TranslateBox('microphone-task');
     this.button = make('button.primary.record', { type: 'button', textContent: 'Start' });
     this.meter = make('meter', { min: 0, max: 1, low: 0.05, high: 0.9, optimum: 0.4, value: 0, 'aria-label': 'Sound level' });
     this.state = make('span', { role: 'status', textContent: IDLE });
@@ -42,23 +48,26 @@ class MicrophoneView extends HTMLElement {
     this.links = make('p.downloads', { 'aria-label': 'Download captions', role: 'group', hidden: true });
     this.readers = make('p.downloads', { 'aria-label': 'Share captions', role: 'group', hidden: true });
     this.last = make('p', { hidden: true });
-    this.captions = make('caption-list', { 'data-empty': 'What you say appears here.' });
+    this.captions = make('caption-list', { 'data-empty': 'What is said appears here.' });
     this.stage = make('section.stage', { 'aria-label': 'Captions of your voice' }, this.captions);
     this.button.addEventListener('click', () => (this.#recorder ? this.#stop() : this.#start()));
     this.replaceChildren(
       make('aside', {},
         make('h1', { textContent: 'Caption your voice' }),
-        make('p.lead', { textContent: 'Audio is sent from your microphone to this server and nowhere else.' }),
+        make('p.lead', { textContent: 'Audio is sent to this server and to no other service.' }),
+        this.sound.element,
         make('div.row', {}, make('div', {}, make('label', { for: 'microphone-language', textContent: 'Spoken language' }), this.language), this.button),
-        make('details', {}, make('summary', { textContent: 'More options' }), ...this.hotWords.parts),
+        make('details', {}, make('summary', { textContent: 'More options' }), ...this.hotWords.parts, this.translateBox.element),
         this.meter, make('p.state', {}, this.state, this.time), this.last, this.links, this.readers),
       this.stage);
     addEventListener('pagehide', this.#onPageHide);
+    this.sound.start();
     this.#offerLast();
   }
 
   disconnectedCallback() {
     removeEventListener('pagehide', this.#onPageHide);
+    this.sound.stop();
     this.#recorder?.stop();
     this.#recording?.close();
   }
@@ -70,12 +79,13 @@ class MicrophoneView extends HTMLElement {
     clearNotice();
     this.last.hidden = true;
     disable(this.button, true);
-    this.#setStatus('Waiting for the microphone…');
+    this.#source = this.sound.chosen;
+    this.#setStatus(this.#source.opening);
     const recorder = new Recorder();
     try {
-      await recorder.open();
+      await recorder.open(await this.#source.open());
     } catch (error) {
-      notify(explain(error));
+      notify(this.#source.explain(error));
       this.#setIdle(IDLE);
       return;
     }
@@ -84,10 +94,11 @@ class MicrophoneView extends HTMLElement {
       return;
     }
     this.#recorder = recorder;
+    this.sound.refresh();
     const store = new CaptionStore(2000);
     let lastDetail = '';
     store.addEventListener('status', ({ detail: { status } }) => {
-      if (status.state === 'failed') notify(`The microphone was refused. ${sentence(status.detail || 'No reason given')}`);
+      if (status.state === 'failed') notify(`The recording was refused. ${sentence(status.detail || 'No reason given')}`);
       else if (status.state === 'running' && status.detail && status.detail !== lastDetail) notify(sentence(status.detail));
       lastDetail = status.detail;
     });
@@ -98,7 +109,7 @@ class MicrophoneView extends HTMLElement {
   }
 
   #connect(recorder, store, last) {
-    const settings = { sample_rate: recorder.sampleRate, language: this.language.value || null, hot_words: this.hotWords.words };
+    const settings = { sample_rate: recorder.sampleRate, language: this.language.value || null, hot_words: this.hotWords.words, task: this.translateBox.checked ? 'translate' : null };
     const hello = (resume) => ({ ...settings, ...(resume ? { resume, after: store.last } : {}) });
     const receive = (message) => {
       if (message.type === 'error') notify(sentence(message.detail));
@@ -121,7 +132,7 @@ class MicrophoneView extends HTMLElement {
       this.#showState(recording);
     };
     recorder.onend = () => {
-      notify('The microphone was disconnected, or its permission was withdrawn.');
+      notify(this.#source.ended);
       this.#stop();
     };
     this.#setStatus('Connecting…');
@@ -135,7 +146,7 @@ class MicrophoneView extends HTMLElement {
       disable(this.button, false);
       this.button.textContent = 'Stop';
       this.button.classList.add('on');
-      this.language.disabled = this.hotWords.disabled = true;
+      this.#disableChoices(true);
     }
     if (recording.state === 'ended') {
       recorder.stop();
@@ -150,7 +161,7 @@ class MicrophoneView extends HTMLElement {
 
   #showState({ state, awayMs }) {
     const seconds = Math.floor((performance.now() - awayMs) / 1000);
-    if (state === 'recording' && this.#recorder?.isMuted) this.#setStatus('No sound: the microphone is muted or in use by a call.');
+    if (state === 'recording' && this.#recorder?.isMuted) this.#setStatus(this.#source.muted);
     else if (state === 'recording') this.#setStatus('Recording', ` ${clock((Date.now() - this.#startedMs) / 1000)}`);
     else if (state === 'away') this.#setStatus('Connection lost, reconnecting…', ` (${duration(seconds)})`);
     else if (state === 'stopping') this.#setStatus('Waiting for the last captions…');
@@ -216,11 +227,16 @@ class MicrophoneView extends HTMLElement {
     }
   }
 
+  /** The choices apply from the next start on. */
+  #disableChoices(areDisabled) {
+    for (const choice of [this.sound, this.language, this.hotWords, this.translateBox]) choice.disabled = areDisabled;
+  }
+
   #setIdle(text) {
     disable(this.button, false);
     this.button.textContent = 'Start';
     this.button.classList.remove('on');
-    this.language.disabled = this.hotWords.disabled = false;
+    this.#disableChoices(false);
     this.meter.value = 0;
     this.#setStatus(text);
   }

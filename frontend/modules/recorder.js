@@ -1,15 +1,15 @@
-// Records the microphone as s16le frames of a tenth of a second.
+// Records a stream of sound as s16le frames of a tenth of a second.
 
 /** If audio has not started after this long, it will not start, in milliseconds. */
 const START_TIMEOUT_MS = 8000;
 
-/** The microphone of this device. Set `onframe(pcm, level)`, `onmutechange()` and `onend()`. */
+/** Records a MediaStream. Set `onframe(pcm, level)`, `onmutechange()` and `onend()`. */
 export class Recorder {
   #stream = null;
   #context = null;
   #onChange = () => this.#checkMuted();
 
-  /** Whether there is no sound because the microphone is muted or temporarily in use by something else. */
+  /** Whether there is no sound because its source is muted or temporarily in use by something else. */
   isMuted = false;
 
   onframe = () => {};
@@ -19,14 +19,12 @@ export class Recorder {
 
   onend = () => {};
 
-  /** In Hz; set once the microphone is open. */
+  /** In Hz; set once it is open. */
   sampleRate = 0;
 
-  async open() {
-    if (!navigator.mediaDevices?.getUserMedia) throw new DOMException('', 'SecurityError');
-    this.#stream = await navigator.mediaDevices.getUserMedia({
-      audio: { channelCount: 1, echoCancellation: false, noiseSuppression: true, autoGainControl: true },
-    });
+  /** Record `stream`, which belongs to this recorder from now on: `stop` ends it, as does a failure. */
+  async open(stream) {
+    this.#stream = stream;
     try {
       this.#context = new AudioContext();
       this.sampleRate = this.#context.sampleRate;
@@ -82,17 +80,4 @@ async function withTimeout(promise) {
   } finally {
     clearTimeout(timer);
   }
-}
-
-const REASONS = {
-  NotAllowedError: 'Microphone access is blocked. Allow it in the address bar or in the site settings.',
-  NotFoundError: 'No microphone found. Plug one in, or choose one in the system settings.',
-  NotReadableError: 'The microphone is in use by another program. Close it and try again.',
-  TimeoutError: 'The browser did not start recording. Firefox needs an audio output to record: connect headphones or speakers and try again.',
-  SecurityError: 'Browsers allow the microphone only on pages loaded over HTTPS or from localhost.',
-};
-
-/** A message for an error of `open`, with a remedy. */
-export function explain(error) {
-  return REASONS[error.name] ?? `The microphone cannot be used: ${error.message}`;
 }

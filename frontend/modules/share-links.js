@@ -1,6 +1,6 @@
 // Links that show captions outside this page's views.
 
-import { make } from './dom.js';
+import { make, notify } from './dom.js';
 
 /** Hosts that mean the local machine: links to them work only there. */
 const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
@@ -8,6 +8,30 @@ const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
 /** The overlay of a source, for OBS and similar programs. */
 export function overlayLink(source) {
   return make('a.download', { href: `overlay.html?source=${source}`, target: '_blank', rel: 'noopener', textContent: 'Overlay' });
+}
+
+/** Size of the floating window when it opens, in CSS pixels. */
+const FLOATING = { width: 640, height: 140 };
+
+/**
+ * A button that shows the newest captions of a source in a small window, which stays above those of other programs; null
+ * if the browser has no such windows.
+ */
+export function floatButton(source) {
+  if (!('documentPictureInPicture' in window)) return null;
+  const button = make('button.download', { type: 'button', textContent: 'Floating window' });
+  button.addEventListener('click', async () => {
+    try {
+      const { document: { body } } = await window.documentPictureInPicture.requestWindow(FLOATING);
+      Object.assign(body.style, { margin: 0, background: 'black' });
+      const captions = make('iframe', { src: overlayLink(source).href, title: 'Captions' });
+      Object.assign(captions.style, { width: '100vw', height: '100vh', border: 0 });
+      body.replaceChildren(captions);
+    } catch (error) {
+      notify(`The floating window could not be opened. ${error.message}`);
+    }
+  });
+  return button;
 }
 
 /** A station's HLS stream with synchronised captions: to copy into a player, or to open in Safari. */
@@ -35,5 +59,5 @@ export function readingLinks(id, hasEnded = false) {
   });
   const who = LOOPBACK.test(location.hostname) ? 'Others on this machine' : 'Others';
   if (hasEnded) return [`The recording has ended. ${who} can still read it at `, link, copy];
-  return [`${who} can read along at `, link, copy, overlayLink(`microphones/${id}`)];
+  return [`${who} can read along at `, link, copy, overlayLink(`microphones/${id}`), floatButton(`microphones/${id}`)].filter(Boolean);
 }

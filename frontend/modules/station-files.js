@@ -2,7 +2,7 @@
 
 import { masked } from './address.js';
 import { between, downloads, filesOf } from './downloads.js';
-import { overlayLink, playersLink } from './share-links.js';
+import { floatButton, overlayLink, playersLink } from './share-links.js';
 import { stamp } from './times.js';
 
 /**
@@ -13,8 +13,9 @@ import { stamp } from './times.js';
 export function offerFiles(element, { id, url, status, urls: { captions: path, hls } }, store) {
   const links = (query, stem) => downloads(filesOf(path, query), stem);
   if (!store.isPast) {
-    const players = status.hls && !masked(url) ? [playersLink(hls)] : [];
-    element.replaceChildren('Download: ', ...links('', id), overlayLink(`stations/${id}`), ...players);
+    const players = status.hls && !masked(url) ? playersLink(hls) : null;
+    const others = [overlayLink(`stations/${id}`), floatButton(`stations/${id}`), players].filter(Boolean);
+    element.replaceChildren('Download: ', ...links('', id), ...others);
     return;
   }
   const shown = () => {

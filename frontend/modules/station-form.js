@@ -1,12 +1,13 @@
 // <station-form>: adds or changes a station.
 
 import { addressInput, masked } from './address.js';
-import { about, request } from './api.js';
+import { request } from './api.js';
 import { clearNotice, disable, make } from './dom.js';
 import { HotWords } from './hot-words.js';
 import { languageSelect } from './languages.js';
 import { clearFieldErrors, showFieldError } from './field-errors.js';
 import { changedFields, NEW, taskOf } from './station-fields.js';
+import { TranslateBox } from './translate-box.js';
 
 const HIDDEN_PASSWORD = 'The password is not shown. Leave the address unchanged to keep it.';
 
@@ -35,7 +36,7 @@ export class StationForm extends HTMLElement {
     this.listenUrl = addressInput({ id: id('listen-url'), name: 'listen_url', value: listenUrl ?? '', placeholder: 'same as the stream' });
     this.hotWords = new HotWords(id('hot-words'), hotWords);
     // not `translate`, which is a boolean property of every element
-    this.translateBox = make('input', { id: id('task'), name: 'task', type: 'checkbox', checked: task === 'translate' });
+    this.translateBox = new TranslateBox(id('task'), task === 'translate');
     this.error = make('p.refused', { role: 'alert' });
     this.form = make('form', {},
       ...labelled('Name', this.name),
@@ -59,16 +60,11 @@ export class StationForm extends HTMLElement {
   }
 
   #more() {
-    const translate = make('div.check', { hidden: !this.translateBox.checked },
-      this.translateBox, make('label', { for: this.translateBox.id, textContent: 'Translate into English' }));
-    about().then(({ tasks }) => {
-      translate.hidden &&= !tasks.includes('translate');
-    }).catch(() => {}); // then it is not offered; the next request will report that the server is down
     const more = make('details', { open: Boolean(this.listenUrl.value || this.hotWords.words.length || this.translateBox.checked) },
       make('summary', { textContent: 'More options' }),
       ...labelled('Address for listening', this.listenUrl),
       ...this.hotWords.parts,
-      translate);
+      this.translateBox.element);
     this.listenUrl.addEventListener('invalid', () => {
       more.open = true; // otherwise the browser cannot show its validation message
     });

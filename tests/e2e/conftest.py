@@ -18,6 +18,7 @@ from tests.integration.api_server import Api, Speaker, running
 from wire.bus import Redis, connect
 from wire.messages import Station
 from wire.sources import Stations
+from wire.workers import Worker
 
 expect.set_options(timeout=15_000)
 
@@ -80,11 +81,11 @@ def server(emptied_redis: str, free_port: Callable[[], int], tmp_path_factory: p
 
 
 @pytest.fixture
-def api(server: Api, redis_url: str) -> Api:
-    """The API, with one station in an otherwise empty Redis."""
-    with connect(redis_url) as redis:
+def api(server: Api, redis_url: str) -> Iterator[Api]:
+    """The API, with one station and the heartbeat of a transcriber in an otherwise empty Redis."""
+    with connect(redis_url) as redis, Worker(redis, "transcriber", lambda: b""):
         Stations(redis).add(Station("p1", "P1 Vetenskap", "http://127.0.0.1:9/p1.mp3", "sv"))
-    return server
+        yield server
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def test_microphone_is_captioned(page: Page, api: Api, redis_url: str) -> None:
     expect(others).to_contain_text("Others on this machine can read along at this address")
     page.get_by_role("button", name="Stop").click()
     expect(listener.locator(".lines .text")).to_have_count(2)
-    expect(listener.get_by_role("status").first).to_have_text("The recording has ended.")
+    expect(listener.locator("reading-view").get_by_role("status").first).to_have_text("The recording has ended.")
     listener.close()
     expect(page.locator(".lines .text")).to_have_count(2)
     expect(page.get_by_role("button", name="Start")).to_be_enabled()

@@ -110,7 +110,7 @@ def test_microphone(page: Page, api: Api, redis_url: str, check: Callable[..., N
     ingest = Ingest(redis_url)
     ingest.start()
     page.goto(f"{api.url}/#microphone")
-    expect(page.get_by_text("What you say appears here.")).to_be_visible()
+    expect(page.get_by_text("What is said appears here.")).to_be_visible()
     check("a microphone")
     page.get_by_role("button", name="Start").click()
     expect(page.locator(".lines .text")).to_have_text(["first"])

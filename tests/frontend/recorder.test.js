@@ -37,10 +37,6 @@ class FakeContext {
   }
 }
 
-Object.defineProperty(globalThis, 'navigator', {
-  configurable: true,
-  value: { mediaDevices: { getUserMedia: async () => ({ getTracks: () => [track] }) } },
-});
 globalThis.document = new EventTarget();
 globalThis.AudioContext = FakeContext;
 globalThis.AudioWorkletNode = class {
@@ -49,7 +45,7 @@ globalThis.AudioWorkletNode = class {
 
 test('a recorder stopped twice closes its AudioContext once', async () => {
   const recorder = new Recorder();
-  await recorder.open();
+  await recorder.open({ getTracks: () => [track] });
   recorder.stop();
   recorder.stop();
   assert.equal(track.ended, true);

@@ -1,0 +1,34 @@
+"""The page reports a system without transcribers."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.integration.api_server import Api
+from wire.bus import Redis
+from wire.workers import Worker
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("view", ["radio", "file", "microphone"])
+def test_missing_transcribers_are_reported_until_one_starts(page: Page, server: Api, redis: Redis, view: str) -> None:
+    page.clock.install()
+    page.goto(f"{server.url}#{view}")
+    missing = page.get_by_text("No transcriber is running")
+    expect(missing).to_be_visible()
+    with Worker(redis, "transcriber", lambda: b""):
+        page.wait_for_timeout(1_100)  # the answer may be a second old
+        page.clock.fast_forward(10_000)
+        expect(missing).to_be_hidden()
+
+
+def test_report_leaves_room_for_captions_on_a_phone_with_large_letters(page: Page, server: Api, redis: Redis) -> None:
+    page.set_viewport_size({"width": 360, "height": 640})
+    page.add_init_script(
+        "document.addEventListener('readystatechange', () => { document.documentElement.style.fontSize = '200%'; })"
+    )
+    page.goto(server.url)
+    expect(page.get_by_text("No transcriber is running")).to_be_visible()
+    assert page.locator("main").evaluate("(main) => main.clientHeight") >= 250
