@@ -66,7 +66,7 @@ export class SoundSelect {
   #offer(microphones) {
     const chosen = this.#select.value;
     const options = [['', 'Default microphone'], ...microphones.map(({ deviceId, label }) => [deviceId, label])];
-    if (canShareSound()) options.push([SHARED, 'A browser tab or the whole computer']);
+    if (canShareSound()) options.push([SHARED, 'A tab or this computer']);
     this.#select.replaceChildren(...options.map(([value, textContent]) => make('option', { value, textContent })));
     this.#select.value = options.some(([value]) => value === chosen) ? chosen : '';
     this.element.hidden = options.length === 1;

@@ -15,7 +15,7 @@ from wire.workers import Worker
 pytestmark = pytest.mark.browser
 
 #: The option for sound that this computer plays.
-SHARED = "A browser tab or the whole computer"
+SHARED = "A tab or this computer"
 
 #: Keeps the stream of the microphone for the test.
 KEEP_STREAM = """
