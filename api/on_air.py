@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Set
+from collections.abc import Collection
+from typing import Any
 
 from wire import workers
 from wire.bus import Redis, RedisError
@@ -12,22 +13,20 @@ from wire.messages import Task
 from wire.metrics import model_languages, model_names, model_tasks
 
 
-def known_languages(redis: Redis) -> Set[str]:
-    """Codes of the languages that the models on air support; all of Whisper's while no transcriber reports any."""
-    return model_languages(_expositions(redis)) or CODES
+def abilities(redis: Redis) -> dict[str, Any]:
+    """What the running transcribers support, as JSON.
 
-
-def known_tasks(redis: Redis) -> Set[str]:
-    """Tasks that the models on air support; none while no transcriber reports any."""
-    return model_tasks(_expositions(redis))
-
-
-def transcribers(redis: Redis) -> int | None:
-    """Number of running transcribers; None if Redis does not answer."""
-    try:
-        return len(workers.identities(redis, "transcriber"))
-    except RedisError:
-        return None
+    Returns:
+        `transcribers`, their number, or None if Redis does not answer; the codes of `languages`, all of Whisper's while
+        no transcriber reports any; and `tasks`, none while no transcriber reports any.
+    """
+    alive = _alive(redis)
+    expositions = (alive or {}).values()
+    return {
+        "transcribers": None if alive is None else sum(name.startswith("transcriber-") for name in alive),
+        "languages": sorted(model_languages(expositions) or CODES),
+        "tasks": sorted(model_tasks(expositions)),
+    }
 
 
 def models(redis: Redis) -> list[str]:
@@ -57,7 +56,12 @@ def check(redis: Redis, language: str | None, task: Task | None) -> None:
 
 def _expositions(redis: Redis) -> Collection[bytes]:
     """The metrics of the running workers; empty if Redis does not answer, which the next write will report."""
+    return (_alive(redis) or {}).values()
+
+
+def _alive(redis: Redis) -> dict[str, bytes] | None:
+    """Name and metrics of the running workers; None if Redis does not answer."""
     try:
-        return workers.alive(redis).values()
+        return workers.alive(redis)
     except RedisError:
-        return ()
+        return None

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing.exceptions import WebsocketMismatch
 
 from api.context import context
-from api.on_air import known_languages, known_tasks, transcribers
+from api.on_air import abilities
 
 blueprint = Blueprint("page", __name__)
 
@@ -35,21 +35,12 @@ _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/sv
 def about() -> dict[str, Any]:
     """The limits and abilities of this server; those of its transcribers may be a second old: every open page polls."""
     ctx = context()
-    settings, redis = ctx.settings, ctx.redis
-
-    def read() -> dict[str, Any]:
-        return {
-            "transcribers": transcribers(redis),
-            "languages": sorted(known_languages(redis)),
-            "tasks": sorted(known_tasks(redis)),
-        }
-
     return {
         "name": "Undertext",
-        "max_upload_bytes": settings.max_upload_bytes,
-        "max_microphone_s": settings.max_microphone_s,
-        "token_needed": bool(settings.api_token),
-        **ctx.cache.get("about", read),
+        "max_upload_bytes": ctx.settings.max_upload_bytes,
+        "max_microphone_s": ctx.settings.max_microphone_s,
+        "token_needed": bool(ctx.settings.api_token),
+        **ctx.cache.get("about", lambda: abilities(ctx.redis)),
     }
 
 

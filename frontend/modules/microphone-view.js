@@ -109,7 +109,12 @@ class MicrophoneView extends HTMLElement {
   }
 
   #connect(recorder, store, last) {
-    const settings = { sample_rate: recorder.sampleRate, language: this.language.value || null, hot_words: this.hotWords.words, task: this.translateBox.checked ? 'translate' : null };
+    const settings = {
+      sample_rate: recorder.sampleRate,
+      language: this.language.value || null,
+      hot_words: this.hotWords.words,
+      task: this.translateBox.checked ? 'translate' : null,
+    };
     const hello = (resume) => ({ ...settings, ...(resume ? { resume, after: store.last } : {}) });
     const receive = (message) => {
       if (message.type === 'error') notify(sentence(message.detail));

@@ -1,6 +1,6 @@
 // <service-state>: reports while nothing can be captioned because no transcriber is running.
 
-import { request } from './api.js';
+import { about, request } from './api.js';
 import { setText } from './dom.js';
 
 /** Poll interval, in milliseconds. */
@@ -13,16 +13,16 @@ class ServiceState extends HTMLElement {
 
   connectedCallback() {
     this.setAttribute('role', 'status');
-    this.#timer = setInterval(() => document.visibilityState === 'visible' && this.#refresh(), REFRESH_MS);
-    this.#refresh();
+    this.#timer = setInterval(() => document.visibilityState === 'visible' && this.#show(request('/about')), REFRESH_MS);
+    this.#show(about()); // the views request the same
   }
 
   disconnectedCallback() {
     clearInterval(this.#timer);
   }
 
-  async #refresh() {
-    const { transcribers } = await request('/about').catch(() => ({})); // the view reports that the server is down
+  async #show(answer) {
+    const { transcribers } = await answer.catch(() => ({})); // the view reports that the server is down
     setText(this, transcribers === 0 ? NO_TRANSCRIBER : '');
   }
 }

@@ -14,12 +14,11 @@ export function overlayLink(source) {
 const FLOATING = { width: 640, height: 140 };
 
 /**
- * A button that shows the newest captions of a source in a small window, which stays above those of other programs; null
+ * A button that shows the newest captions of a source in a small window, which stays above those of other programs; hidden
  * if the browser has no such windows.
  */
 export function floatButton(source) {
-  if (!('documentPictureInPicture' in window)) return null;
-  const button = make('button.download', { type: 'button', textContent: 'Floating window' });
+  const button = make('button.download', { type: 'button', hidden: !('documentPictureInPicture' in window), textContent: 'Floating window' });
   button.addEventListener('click', async () => {
     try {
       const { document: { body } } = await window.documentPictureInPicture.requestWindow(FLOATING);
@@ -59,5 +58,5 @@ export function readingLinks(id, hasEnded = false) {
   });
   const who = LOOPBACK.test(location.hostname) ? 'Others on this machine' : 'Others';
   if (hasEnded) return [`The recording has ended. ${who} can still read it at `, link, copy];
-  return [`${who} can read along at `, link, copy, overlayLink(`microphones/${id}`), floatButton(`microphones/${id}`)].filter(Boolean);
+  return [`${who} can read along at `, link, copy, overlayLink(`microphones/${id}`), floatButton(`microphones/${id}`)];
 }

@@ -5,6 +5,9 @@ import { make } from './dom.js';
 /** The option for sound that this computer plays; the other values of `SoundSelect` are ids of microphones. */
 const SHARED = 'shared';
 
+/** Ids under which Chromium lists a microphone for a second time. */
+const ALIASES = new Set(['default', 'communications']);
+
 /** Chromium shares the sound of tabs; the browsers that share only pictures lack this constraint. */
 const canShareSound = () => Boolean(navigator.mediaDevices?.getSupportedConstraints?.().suppressLocalAudioPlayback);
 
@@ -83,9 +86,6 @@ export class SoundSelect {
     return { ...MICROPHONE, open: () => openMicrophone(value) };
   }
 }
-
-/** Ids under which Chromium lists a microphone for a second time. */
-const ALIASES = new Set(['default', 'communications']);
 
 async function openMicrophone(deviceId) {
   if (!navigator.mediaDevices?.getUserMedia) throw new DOMException('', 'SecurityError');

@@ -13,9 +13,8 @@ import { stamp } from './times.js';
 export function offerFiles(element, { id, url, status, urls: { captions: path, hls } }, store) {
   const links = (query, stem) => downloads(filesOf(path, query), stem);
   if (!store.isPast) {
-    const players = status.hls && !masked(url) ? playersLink(hls) : null;
-    const others = [overlayLink(`stations/${id}`), floatButton(`stations/${id}`), players].filter(Boolean);
-    element.replaceChildren('Download: ', ...links('', id), ...others);
+    const players = status.hls && !masked(url) ? [playersLink(hls)] : [];
+    element.replaceChildren('Download: ', ...links('', id), overlayLink(`stations/${id}`), floatButton(`stations/${id}`), ...players);
     return;
   }
   const shown = () => {

@@ -12,6 +12,11 @@ from wire.sources import Jobs, Stations
 
 pytestmark = pytest.mark.browser
 
+#: Doubles the font size.
+LARGE_LETTERS = (
+    "document.addEventListener('readystatechange', () => { document.documentElement.style.fontSize = '200%'; })"
+)
+
 
 @pytest.mark.parametrize("size", [(360, 640), (1280, 800)], ids=["phone", "desktop"])
 def test_microphone_captions_are_in_view(page: Page, api: Api, redis_url: str, size: tuple[int, int]) -> None:
@@ -53,9 +58,7 @@ def test_nothing_is_wider_than_the_screen_at_twice_the_font_size(
     Stations(redis).add(Station("lång", "Radio med ett synnerligen långt namn", "http://127.0.0.1:9/l.mp3", "sv"))
     speaker.say("Vädret: regn i Umeå.")
     page.set_viewport_size({"width": 360, "height": 640})
-    page.add_init_script(
-        "document.addEventListener('readystatechange', () => { document.documentElement.style.fontSize = '200%'; })"
-    )
+    page.add_init_script(LARGE_LETTERS)
     page.goto(f"{api.url}#{view}")
     expect(page.locator("main > *")).to_be_visible()
     page.wait_for_load_state("networkidle")
@@ -71,6 +74,16 @@ def test_notice_has_enough_width_at_twice_the_font_size(page: Page, api: Api) ->
     assert notice.evaluate("(words) => words.clientWidth") > 200
     page.get_by_role("button", name="Dismiss").click()
     expect(notice).to_be_hidden()
+
+
+def test_report_of_missing_transcribers_leaves_room_for_captions_at_twice_the_font_size(
+    page: Page, server: Api, redis: Redis
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 640})
+    page.add_init_script(LARGE_LETTERS)
+    page.goto(server.url)
+    expect(page.get_by_text("No transcriber is running")).to_be_visible()
+    assert page.locator("main").evaluate("(main) => main.clientHeight") >= 250
 
 
 def test_bar_leaves_most_of_the_screen_with_large_fonts(page: Page, api: Api) -> None:

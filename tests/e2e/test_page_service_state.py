@@ -22,13 +22,3 @@ def test_missing_transcribers_are_reported_until_one_starts(page: Page, server: 
         page.wait_for_timeout(1_100)  # the answer may be a second old
         page.clock.fast_forward(10_000)
         expect(missing).to_be_hidden()
-
-
-def test_report_leaves_room_for_captions_on_a_phone_with_large_letters(page: Page, server: Api, redis: Redis) -> None:
-    page.set_viewport_size({"width": 360, "height": 640})
-    page.add_init_script(
-        "document.addEventListener('readystatechange', () => { document.documentElement.style.fontSize = '200%'; })"
-    )
-    page.goto(server.url)
-    expect(page.get_by_text("No transcriber is running")).to_be_visible()
-    assert page.locator("main").evaluate("(main) => main.clientHeight") >= 250
