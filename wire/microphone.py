@@ -207,10 +207,10 @@ class Microphones:
         answer: Any = self._redis.blmove(keys.MICROPHONES, keys.TAKEN_MICROPHONES, timeout_s, "RIGHT", "LEFT")  # type: ignore[arg-type]
         return self._record(answer) if answer else None
 
-    def save_position(self, id: str, position: Position) -> None:
-        """Ingest: record how much of a microphone's audio is in chunks."""
+    def save_position(self, pipeline: Any, id: str, position: Position) -> None:
+        """Ingest: record, in the transaction that queues a chunk, how much of a microphone's audio is in chunks."""
         value = b"%b %d %d" % (position.entry, position.epoch, position.n_chunks)
-        self._redis.set(keys.microphone_read(id), value, ex=FRAMES_TTL_S)
+        pipeline.set(keys.microphone_read(id), value, ex=FRAMES_TTL_S)
 
     def position(self, id: str) -> Position:
         """Ingest: where to continue reading."""

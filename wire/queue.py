@@ -16,7 +16,7 @@ chunk without its audio, as a gap, so that its place in the sequence is kept and
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,8 +97,11 @@ class ChunkQueue:
         self.max_deliveries = max_deliveries
         self._oldest_age_ms = redis.register_script(_OLDEST_AGE_MS)
 
-    def put(self, chunk: Chunk) -> Chunk:
+    def put(self, chunk: Chunk, *, also: Callable[[Any], None] = lambda pipeline: None) -> Chunk:
         """Append a chunk and return it as it was queued (without audio if the live stream was full).
+
+        Args:
+            also: adds commands to the transaction that appends it; not called for a partial chunk.
 
         Raises:
             QueueFull: its upload stream is full, or the live stream has no room even for gaps.
@@ -114,7 +117,10 @@ class ChunkQueue:
             if length >= 4 * self._live_limit:
                 raise QueueFull(f"{length} live chunks are waiting: is a transcriber running?")
             chunk = chunk.without_audio("overflow")
-        self._redis.xadd(stream, chunk.encode())  # type: ignore[arg-type]
+        pipe = self._redis.pipeline()
+        pipe.xadd(stream, chunk.encode())  # type: ignore[arg-type]
+        also(pipe)
+        pipe.execute()
         return chunk
 
     def take(

@@ -41,8 +41,9 @@ class Courier:
 
     Args:
         hold: state of our lease on the source; nothing is sent unless it is held.
-        on_sent: called on the courier's thread after each chunk with the audio sent so far, in seconds, the epoch, and
-            the number of its chunks that were queued; may raise RedisError.
+        on_sending: called on the courier's thread with the transaction that queues a chunk, to add commands to it, and
+            what is queued then: the audio so far, in seconds, the epoch, and the number of its chunks. Called again
+            with the same arguments if the transaction fails.
         on_queued: called with each chunk, including its audio, after it was queued.
         send_extra: called regularly to send other data to Redis; must not raise.
         status: initial status of the source.
@@ -56,7 +57,7 @@ class Courier:
         metrics: IngestMetrics,
         *,
         hold: Callable[[], Hold] = lambda: Hold.HELD,
-        on_sent: Callable[[float, int, int], None] = lambda sent_s, epoch, n_chunks: None,
+        on_sending: Callable[[Any, float, int, int], None] = lambda pipeline, sent_s, epoch, n_chunks: None,
         on_queued: Callable[[Chunk], None] = lambda chunk: None,
         send_extra: Callable[[], None] = lambda: None,
     ) -> None:
@@ -68,7 +69,7 @@ class Courier:
         self._status = status
         self._metrics = metrics
         self.hold = hold
-        self._on_sent = on_sent
+        self._on_sending = on_sending
         self._on_queued = on_queued
         self._send_extra = send_extra
         self._kind = split_source(status.source)[0]
@@ -146,21 +147,20 @@ class Courier:
                 self._queue.put(dataclasses.replace(chunk, epoch=self._epoch))
                 return True
             follows = None if chunk.seq else self.queued
-            queued = self._queue.put(dataclasses.replace(chunk, epoch=self._epoch, follows=follows))
+            sent_s, n_chunks = self._sent_s + chunk.duration_s, chunk.seq + 1
+            queued = self._queue.put(
+                dataclasses.replace(chunk, epoch=self._epoch, follows=follows),
+                also=lambda pipeline: self._on_sending(pipeline, sent_s, self._epoch, n_chunks),
+            )
         except (RedisError, QueueFull) as error:  # this thread must survive any error of Redis
             self._redis_failed(error)
             return False
         self._redis_recovered()
-        self.queued = queued.epoch, queued.seq + 1
-        self._sent_s += chunk.duration_s
+        self.queued, self._sent_s = (self._epoch, n_chunks), sent_s
         self._metrics.stage_s.labels("queue").observe(time.perf_counter() - began_s)
         self._metrics.chunks.labels(self._kind, queued.content).inc()
         if chunk.pcm and not queued.pcm:
             self._metrics.shed_s.labels(self._kind).inc(chunk.duration_s)
-        try:
-            self._on_sent(self._sent_s, *self.queued)
-        except RedisError as error:
-            self._redis_failed(error)
         self._on_queued(chunk)
         return True
 

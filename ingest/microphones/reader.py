@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from ingest.context import Context
 from ingest.live.courier import Courier, first_status
@@ -55,7 +56,9 @@ class MicrophoneReader:
         self._disconnected_at_s: float | None = None  # monotonic time of its disconnection; None while connected
         self._giving_way = False  # it ends unless it is resumed
         status = first_status(self._source, context.worker)
-        self._courier = Courier(context.redis, outbox, status, context.metrics, hold=hold, on_sent=self._save_position)
+        self._courier = Courier(
+            context.redis, outbox, status, context.metrics, hold=hold, on_sending=self._save_position
+        )
         self._cutter = LiveCutter(
             self._source,
             outbox,
@@ -231,13 +234,14 @@ class MicrophoneReader:
             self._courier.queued = position.epoch, position.n_chunks
         return position.entry
 
-    def _save_position(self, sent_s: float, epoch: int, n_chunks: int) -> None:
+    def _save_position(self, pipeline: Any, sent_s: float, epoch: int, n_chunks: int) -> None:
         """Record where another process would have to continue. Runs on the courier's thread.
 
         Args:
-            sent_s: amount of audio in queued chunks.
+            pipeline: the transaction that queues a chunk: after a kill in between, its audio would be captioned twice.
+            sent_s: amount of audio in queued chunks, including this one.
         """
         while len(self._fed) > 1 and self._fed[1][1] <= sent_s:
             self._fed.popleft()
         if self._fed:
-            self._microphones.save_position(self._hello.id, Position(self._fed[0][0], epoch, n_chunks))
+            self._microphones.save_position(pipeline, self._hello.id, Position(self._fed[0][0], epoch, n_chunks))

@@ -9,13 +9,15 @@ import math
 import struct
 import wave
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.integration.api_server import Api, Speaker, running
+from tests.integration.api_server import Api, Speaker, knowing, running
 from wire.bus import Redis, connect
+from wire.languages import CODES
 from wire.messages import Station
 from wire.sources import Stations
 from wire.workers import Worker
@@ -81,11 +83,25 @@ def server(emptied_redis: str, free_port: Callable[[], int], tmp_path_factory: p
 
 
 @pytest.fixture
-def api(server: Api, redis_url: str) -> Iterator[Api]:
+def api(server: Api, redis_url: str, wait_until: Callable[..., None]) -> Iterator[Api]:
     """The API, with one station and the heartbeat of a transcriber in an otherwise empty Redis."""
     with connect(redis_url) as redis, Worker(redis, "transcriber", lambda: b""):
         Stations(redis).add(Station("p1", "P1 Vetenskap", "http://127.0.0.1:9/p1.mp3", "sv"))
+        # An answer may be a second old: from the previous test.
+        wait_until(lambda: server.http.get("/about").json()["languages"] == sorted(CODES))
         yield server
+
+
+@pytest.fixture
+def transcriber(api: Api, redis: Redis, wait_until: Callable[..., None]) -> Iterator[Callable[..., None]]:
+    """`transcriber("sv en", "transcribe")` starts the heartbeat of one with a model, and the API reports it."""
+
+    def start(languages: str, tasks: str = "transcribe translate") -> None:
+        started.enter_context(Worker(redis, "transcriber", knowing(languages, tasks)))
+        wait_until(lambda: api.http.get("/about").json()["languages"] == sorted(languages.split()))
+
+    with ExitStack() as started:
+        yield start
 
 
 @pytest.fixture

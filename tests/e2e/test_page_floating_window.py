@@ -23,8 +23,8 @@ def test_floating_window_shows_the_newest_captions(
     captions = opened.value.frame_locator("iframe").locator("#captions p")
     expect(captions).to_have_text(["Det snöar i Umeå."])
     assert opened.value.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(0, 0, 0)"
-    page.goto("about:blank")
-    assert opened.value.is_closed()
+    with opened.value.expect_event("close"):
+        page.goto("about:blank")
 
 
 def test_floating_window_is_offered_only_where_it_exists(page: Page, api: Api) -> None:

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
-from tests.integration.api_server import Api, Speaker, knowing, running
+from tests.integration.api_server import Api, Speaker, running
 from wire.bus import Redis
 from wire.messages import State, Status
 from wire.sources import Jobs, Statuses
-from wire.workers import Worker
 
 pytestmark = pytest.mark.browser
 
@@ -134,19 +133,18 @@ def test_several_recordings_are_dropped_onto_the_form(page: Page, api: Api) -> N
 
 @pytest.mark.parametrize(("tasks", "offered"), [("transcribe", False), ("transcribe translate", True)])
 def test_translation_is_offered_if_a_model_supports_it(
-    page: Page, api: Api, redis: Redis, tasks: str, offered: bool
+    page: Page, api: Api, redis: Redis, transcriber: Callable[..., None], tasks: str, offered: bool
 ) -> None:
-    with Worker(redis, "transcriber", knowing("sv en", tasks)):
-        with page.expect_response("**/about"):
-            page.goto(f"{api.url}#file")
-        expect(page.locator("#file-language option")).to_have_count(3)
-        choice = page.get_by_label("Translate into English")
-        expect(choice).to_be_visible(visible=offered)
-        page.locator("input[type=file]").set_input_files(sound("a.wav"))
-        if offered:
-            choice.check()
-        page.get_by_role("button", name="Caption it").click()
-        expect(page.get_by_role("heading", name="a.wav")).to_be_visible()
+    transcriber("sv en", tasks)
+    page.goto(f"{api.url}#file")
+    expect(page.locator("#file-language option")).to_have_count(3)
+    choice = page.get_by_label("Translate into English")
+    expect(choice).to_be_visible(visible=offered)
+    page.locator("input[type=file]").set_input_files(sound("a.wav"))
+    if offered:
+        choice.check()
+    page.get_by_role("button", name="Caption it").click()
+    expect(page.get_by_role("heading", name="a.wav")).to_be_visible()
     [job], _ = Jobs(redis).page(1)
     assert (job.task, job.track) == ("translate" if offered else None, None)
 
@@ -173,10 +171,12 @@ def test_audio_track_and_names_are_sent(page: Page, api: Api, redis: Redis) -> N
     expect(page.locator("job-panel .facts")).to_have_text("audio track 1 of 2, counted from 0 (swe)")
 
 
-def test_recording_is_submitted_by_keyboard(page: Page, api: Api, redis: Redis) -> None:
-    with Worker(redis, "transcriber", knowing("sv en")):
-        page.goto(f"{api.url}#file")
-        expect(page.get_by_label("Translate into English")).to_be_visible()
+def test_recording_is_submitted_by_keyboard(
+    page: Page, api: Api, redis: Redis, transcriber: Callable[..., None]
+) -> None:
+    transcriber("sv en")
+    page.goto(f"{api.url}#file")
+    expect(page.get_by_label("Translate into English")).to_be_visible()
     page.locator("input[type=file]").set_input_files(sound("a.wav"))
     page.locator("input[type=file]").focus()
     reached = []
@@ -251,10 +251,10 @@ def test_recording_is_submitted_by_address(page: Page, api: Api, redis: Redis) -
     expect(address).to_have_value("")
 
 
-def test_supported_languages_are_offered(page: Page, api: Api, redis: Redis) -> None:
-    with Worker(redis, "transcriber", knowing("sv en")):
-        page.goto(f"{api.url}#file")
-        expect(page.locator("#file-language option")).to_have_text(["Auto-detect", "English", "Swedish"])
+def test_supported_languages_are_offered(page: Page, api: Api, transcriber: Callable[..., None]) -> None:
+    transcriber("sv en")
+    page.goto(f"{api.url}#file")
+    expect(page.locator("#file-language option")).to_have_text(["Auto-detect", "English", "Swedish"])
 
 
 def test_token_entered_for_an_upload_also_loads_the_list(

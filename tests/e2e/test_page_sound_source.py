@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.integration.api_server import Api, Ingest, knowing
-from wire.bus import Redis
-from wire.workers import Worker
+from tests.integration.api_server import Api, Ingest
 
 pytestmark = pytest.mark.browser
 
@@ -126,17 +124,18 @@ def test_microphone_can_be_chosen(page: Page, api: Api, redis_url: str) -> None:
         expect(options).to_have_text(["Default microphone", "Fake Audio Input 1", "Fake Audio Input 2", SHARED])
 
 
-def test_what_is_said_is_translated_on_request(page: Page, api: Api, redis: Redis, ingest: Ingest) -> None:
-    with Worker(redis, "transcriber", knowing("sv en")):
-        page.wait_for_timeout(1_100)  # the abilities of the transcribers may be a second old
-        page.goto(f"{api.url}#microphone")
-        page.get_by_text("More options").click()
-        page.get_by_label("Translate into English").check()
-        page.get_by_role("button", name="Start").click()
-        expect(page.locator("microphone-view .state")).to_contain_text("Recording")
-        expect(page.get_by_label("Translate into English")).to_be_disabled()
-        page.get_by_role("button", name="Stop").click()
-        expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
+def test_what_is_said_is_translated_on_request(
+    page: Page, api: Api, transcriber: Callable[..., None], ingest: Ingest
+) -> None:
+    transcriber("sv en")
+    page.goto(f"{api.url}#microphone")
+    page.get_by_text("More options").click()
+    page.get_by_label("Translate into English").check()
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("microphone-view .state")).to_contain_text("Recording")
+    expect(page.get_by_label("Translate into English")).to_be_disabled()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
     ingest.join(timeout=20)
     assert ingest.hello
     assert ingest.hello.task == "translate"

@@ -173,7 +173,7 @@ def test_microphone_resumed_while_being_given_up_continues(api: Microphones, red
 
 
 def test_another_process_uses_the_hello_of_a_later_connection(
-    start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
+    redis_client: Any, start_microphones: Callable[..., None], api: Microphones, chunks: Chunks, wait_until: Wait
 ) -> None:
     api.open(Hello("m", 8_000))
     assert api.next(1.0)
@@ -182,7 +182,9 @@ def test_another_process_uses_the_hello_of_a_later_connection(
     speak(api, "m", tone(880, 1.0, 16_000), connection=again.number)
     api.close("m", again.number)
     frames, _ = api.frames("m", b"0", 0.1)
-    api.save_position("m", Position(next(frame.entry for frame in frames if frame.connection == again.number), 1, 1))
+    api.save_position(
+        redis_client, "m", Position(next(frame.entry for frame in frames if frame.connection == again.number), 1, 1)
+    )
     start_microphones()
     wait_until(lambda: (found := chunks("microphones/m")) and found[-1].last, 20)
     assert chunks("microphones/m")[0].follows == (1, 1)

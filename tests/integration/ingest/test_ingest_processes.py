@@ -186,8 +186,32 @@ def test_decoders_do_not_subscribe_to_commands_of_rq(
     assert redis_client.pubsub_channels("rq:*") == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+#: `python -m ingest` that is killed as soon as it has queued a microphone's third chunk.
+KILLED_AFTER_QUEUEING = """
+import os, signal
+from ingest.main import main
+from wire.queue import ChunkQueue
+put = ChunkQueue.put
+def put_and_die(queue, chunk, **options):
+    queued = put(queue, chunk, **options)
+    if not chunk.partial and chunk.seq == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return queued
+ChunkQueue.put = put_and_die
+main([])
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "number"),
+    [
+        (["-c", KILLED_AFTER_QUEUEING], signal.SIGKILL),
+        (["-m", "ingest"], signal.SIGKILL),
+        (["-m", "ingest"], signal.SIGTERM),
+    ],
+)
 def test_another_process_resumes_a_microphone(
+    program: list[str],
     number: signal.Signals,
     redis_url: str,
     redis_client: Any,
@@ -200,7 +224,7 @@ def test_another_process_resumes_a_microphone(
     ramp = (np.arange(16_000 * 8) // 8 + 1000).astype("<i2").tobytes()
     frame_bytes = 3200  # a tenth of a second
     frames = [ramp[at : at + frame_bytes] for at in range(0, len(ramp), frame_bytes)]
-    first = ingest(redis_url, VAD="off")  # a ramp is not speech
+    first = ingest(redis_url, program=program, VAD="off")  # a ramp is not speech
     api.open(Hello("m", 16_000, "sv"))
     for frame in frames[:35]:
         api.send("m", frame)
