@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
@@ -11,6 +12,7 @@ from redis.backoff import EqualJitterBackoff
 from redis.client import Pipeline
 from redis.exceptions import (
     ConnectionError,
+    ExecAbortError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
@@ -31,11 +33,25 @@ class WritesRefused(ResponseError):
     """
 
 
+class _Unspecific(dict[str, Any]):
+    """redis-py's classes of errors with the code ERR, by text; before Redis 7, these include any error in a script."""
+
+    def get(self, text: str, default: Any = None) -> Any:
+        refusal = re.search(r"@user_script: \d+: -(\w+) ", text)
+        return BaseParser.EXCEPTION_CLASSES.get(refusal[1], default) if refusal else super().get(text, default)
+
+
+_BY_TEXT: Any = BaseParser.EXCEPTION_CLASSES["ERR"]
 # redis-py raises a plain ResponseError for these; only the text distinguishes them from programming errors.
-BaseParser.EXCEPTION_CLASSES |= {"MISCONF": WritesRefused, "NOREPLICAS": WritesRefused}
+BaseParser.EXCEPTION_CLASSES |= {
+    "MISCONF": WritesRefused,
+    "NOREPLICAS": WritesRefused,
+    "ERR": _Unspecific(_BY_TEXT),
+}
 
 #: Errors of a Redis that is unavailable, full, or failing over; callers that can wait catch these and retry.
-UNAVAILABLE = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError, WritesRefused)
+#: A transaction is aborted if Redis becomes full between its commands and their execution.
+UNAVAILABLE = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError, WritesRefused, ExecAbortError)
 
 __all__ = ["UNAVAILABLE", "Redis", "RedisError", "connect", "transaction"]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from redis.exceptions import ResponseError
 
 from tests.redis_server import running_redis
 from wire.bus import UNAVAILABLE, Redis, connect, transaction
@@ -57,4 +58,28 @@ def test_errors_of_a_redis_that_refuses_writes_count_as_unavailable(
                 redis.set("key", "value")
             with pytest.raises(UNAVAILABLE):
                 transaction(redis, lambda pipe: (pipe.multi(), pipe.set("key", "value")), "key")
+            with pytest.raises(UNAVAILABLE):
+                redis.eval("return redis.call('SET', KEYS[1], 'value')", 1, "key")
         assert redis.set("key", "value")
+
+
+def test_transaction_aborted_by_a_redis_that_has_just_become_full_counts_as_unavailable(redis: Redis) -> None:
+    connection = redis.connection_pool.get_connection()
+    try:
+        for command in (("MULTI",), ("SET", "key", "value")):
+            connection.send_command(*command)
+            connection.read_response()
+        redis.config_set("maxmemory", 1)
+        connection.send_command("EXEC")
+        with pytest.raises(UNAVAILABLE, match="OOM"):
+            connection.read_response()
+    finally:
+        redis.config_set("maxmemory", 0)
+        connection.disconnect()
+        redis.connection_pool.release(connection)
+
+
+def test_other_errors_of_scripts_do_not_count_as_unavailable(redis: Redis) -> None:
+    with pytest.raises(ResponseError, match="WRONGTYPE") as error:
+        redis.eval("redis.call('SET', KEYS[1], 'x') return redis.call('LPUSH', KEYS[1], 'x')", 1, "key")
+    assert not isinstance(error.value, UNAVAILABLE)
