@@ -11,12 +11,14 @@ from benchmarks.training import sizes
 from trainer.models.whisper import SIZES, Size
 from trainer.training.memory import MemoryCounter, peak_bytes
 
-TOY = Size(d_model=32, heads=2, ffn=64, encoder_layers=2, decoder_layers=1, mels=80, context_s=30, max_tokens=448)
+TOY = Size(d_model=32, heads=2, ffn=64, encoder_layers=2, decoder_layers=1, mels=80, context_s=8, max_tokens=64)
 
 
 @pytest.fixture(autouse=True)
 def _toy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SIZES, "toy", TOY)
+    monkeypatch.setattr(sizes, "CLIP_S", TOY.context_s)
+    monkeypatch.setattr(sizes, "CLIP_TOKENS", 30)
 
 
 def test_peak_memory_is_counted() -> None:

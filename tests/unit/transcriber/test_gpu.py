@@ -32,7 +32,7 @@ def _utterances() -> list[Utterance]:
     """With a given language, and with one to detect, which may turn; with prompts of several lengths."""
     rng, found = np.random.default_rng(1), []
     for language, prompt in (("sv", NO_PROMPT), (None, Prompt(("Umeå",))), (None, NO_PROMPT), ("en", Prompt(("Lo",)))):
-        spoken = [rng.normal(0, loud, 6_400).astype(np.float32) for loud in (0.1, 0.0001, 0.2)]
+        spoken = [rng.normal(0, loud, 3_200).astype(np.float32) for loud in (0.1, 0.0001, 0.2)]
         found.append(Utterance(np.concatenate(spoken), language, prompt=prompt))
     return found
 
