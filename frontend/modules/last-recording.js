@@ -3,7 +3,7 @@
 const KEY = 'undertext-microphone';
 
 export const lastRecording = {
-  /** @returns {{id: string, begun: number, resume: string} | null} `begun` is a Unix time */
+  /** @returns {{id: string, begun: number, resume: string, choices: object} | null} `begun` is a Unix time */
   get: () => {
     try {
       return JSON.parse(sessionStorage.getItem(KEY) ?? 'null');

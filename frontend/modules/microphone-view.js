@@ -36,11 +36,12 @@ class MicrophoneView extends HTMLElement {
   }
 
   connectedCallback() {
-    this.sound = new SoundSelect();
-    this.language = languageSelect('microphone-language');
-    this.hotWords = new HotWords('microphone-hot-words');
+    const { sound, language, hotWords, translate } = lastRecording.get()?.choices ?? {};
+    this.sound = new SoundSelect(sound);
+    this.language = languageSelect('microphone-language', language);
+    this.hotWords = new HotWords('microphone-hot-words', hotWords);
     // not `translate`, which is a boolean property of every element
-    this.translateBox = new TranslateBox('microphone-task');
+    this.translateBox = new TranslateBox('microphone-task', translate);
     this.button = make('button.primary.record', { type: 'button', textContent: 'Start' });
     this.meter = make('meter', { min: 0, max: 1, low: 0.05, high: 0.9, optimum: 0.4, value: 0, 'aria-label': 'Sound level' });
     this.state = make('span', { role: 'status', textContent: IDLE });
@@ -57,7 +58,7 @@ class MicrophoneView extends HTMLElement {
         make('p.lead', { textContent: 'Audio is sent to this server and to no other service.' }),
         this.sound.element,
         make('div.row', {}, make('div', {}, make('label', { for: 'microphone-language', textContent: 'Spoken language' }), this.language), this.button),
-        make('details', {}, make('summary', { textContent: 'More options' }), ...this.hotWords.parts, this.translateBox.element),
+        make('details', { open: Boolean(hotWords?.length || translate) }, make('summary', { textContent: 'More options' }), ...this.hotWords.parts, this.translateBox.element),
         this.meter, make('p.state', {}, this.state, this.time), this.last, this.links, this.readers),
       this.stage);
     addEventListener('pagehide', this.#onPageHide);
@@ -109,11 +110,9 @@ class MicrophoneView extends HTMLElement {
   }
 
   #connect(recorder, store, last) {
+    const { language, hotWords, translate } = this.#choices;
     const settings = {
-      sample_rate: recorder.sampleRate,
-      language: this.language.value || null,
-      hot_words: this.hotWords.words,
-      task: this.translateBox.checked ? 'translate' : null,
+      sample_rate: recorder.sampleRate, language: language || null, hot_words: hotWords, task: translate ? 'translate' : null,
     };
     const hello = (resume) => ({ ...settings, ...(resume ? { resume, after: store.last } : {}) });
     const receive = (message) => {
@@ -188,7 +187,7 @@ class MicrophoneView extends HTMLElement {
   /** Show links to the captions so far; they stay after the end and during an interruption. */
   #showLinks({ id, resume, urls }) {
     this.#id = id;
-    lastRecording.keep({ id, begun: this.#startedMs / 1000, resume });
+    lastRecording.keep({ id, begun: this.#startedMs / 1000, resume, choices: this.#choices });
     this.links.replaceChildren('Download: ', ...downloads(urls, 'microphone'));
     this.readers.replaceChildren(...readingLinks(id));
     this.links.hidden = this.readers.hidden = false;
@@ -230,6 +229,10 @@ class MicrophoneView extends HTMLElement {
       if (error.status !== 401) return error.message;
       return (await tokenPrompt.ask()) ? 'Token saved. Start again.' : 'This server requires a token.';
     }
+  }
+
+  get #choices() {
+    return { sound: this.sound.value, language: this.language.value, hotWords: this.hotWords.words, translate: this.translateBox.checked };
   }
 
   /** The choices apply from the next start on. */

@@ -22,7 +22,11 @@ export class Recorder {
   /** In Hz; set once it is open. */
   sampleRate = 0;
 
-  /** Record `stream`, which belongs to this recorder from now on: `stop` ends it, as does a failure. */
+  /**
+   * Record `stream`, which belongs to this recorder from now on: `stop` ends it, as does a failure.
+   *
+   * @throws {DOMException} InvalidStateError: it has ended meanwhile
+   */
   async open(stream) {
     this.#stream = stream;
     try {
@@ -33,6 +37,7 @@ export class Recorder {
       worklet.port.onmessage = ({ data }) => this.onframe(data.pcm, data.level);
       this.#context.createMediaStreamSource(this.#stream).connect(worklet);
       await withTimeout(this.#context.resume());
+      if (stream.getTracks().some(({ readyState }) => readyState === 'ended')) throw new DOMException('', 'InvalidStateError');
     } catch (error) {
       this.stop();
       throw error;

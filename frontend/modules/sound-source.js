@@ -16,6 +16,7 @@ const MICROPHONE_REASONS = {
   NotFoundError: 'No microphone found. Plug one in, or choose one in the system settings.',
   OverconstrainedError: 'This microphone is no longer connected. Choose another one.',
   NotReadableError: 'The microphone is in use by another program. Close it and try again.',
+  InvalidStateError: 'The microphone was disconnected, or its permission was withdrawn.',
   TimeoutError: 'The browser did not start recording. Firefox needs an audio output to record: connect headphones or speakers and try again.',
   SecurityError: 'Browsers allow the microphone only on pages loaded over HTTPS or from localhost.',
 };
@@ -24,28 +25,35 @@ const SHARED_REASONS = {
   NotAllowedError: 'Nothing was shared. If the browser did not ask what to share, allow it in the settings of the system.',
   NotFoundError: 'What you chose has no sound. Choose a browser tab, or the whole screen, and turn on its sound in the same dialog.',
   NotReadableError: 'The browser could not record the sound of what you chose. Choose a browser tab.',
+  InvalidStateError: 'Sharing was stopped.',
 };
 
 /** A kind of source, and what to tell the user about it. */
 const MICROPHONE = {
   opening: 'Waiting for the microphone…',
   muted: 'No sound: the microphone is muted or in use by a call.',
-  ended: 'The microphone was disconnected, or its permission was withdrawn.',
+  ended: MICROPHONE_REASONS.InvalidStateError,
   explain: (error) => MICROPHONE_REASONS[error.name] ?? `The microphone cannot be used: ${error.message}`,
 };
 const SHARED_SOUND = {
   opening: 'Choose what to share…',
   muted: 'No sound: what you share is paused.',
-  ended: 'Sharing was stopped.',
+  ended: SHARED_REASONS.InvalidStateError,
   explain: (error) => SHARED_REASONS[error.name] ?? `The sound cannot be shared: ${error.message}`,
 };
 
 /** A <select> of the sources of sound. It is hidden while there is only the default microphone. */
 export class SoundSelect {
   #select = make('select', { id: 'sound-source' });
+  #wanted; // it may not be connected
   #onDeviceChange = () => this.refresh();
 
-  constructor() {
+  /** @param {string} value chosen initially */
+  constructor(value = '') {
+    this.#wanted = value;
+    this.#select.addEventListener('change', () => {
+      this.#wanted = this.#select.value;
+    });
     this.element = make('div', {}, make('label', { for: 'sound-source', textContent: 'Sound' }), this.#select);
     this.#offer([]);
   }
@@ -67,11 +75,10 @@ export class SoundSelect {
   }
 
   #offer(microphones) {
-    const chosen = this.#select.value;
     const options = [['', 'Default microphone'], ...microphones.map(({ deviceId, label }) => [deviceId, label])];
     if (canShareSound()) options.push([SHARED, 'A tab or this computer']);
     this.#select.replaceChildren(...options.map(([value, textContent]) => make('option', { value, textContent })));
-    this.#select.value = options.some(([value]) => value === chosen) ? chosen : '';
+    this.#select.value = options.some(([value]) => value === this.#wanted) ? this.#wanted : '';
     this.element.hidden = options.length === 1;
   }
 
@@ -79,9 +86,13 @@ export class SoundSelect {
     this.#select.disabled = isDisabled;
   }
 
+  get value() {
+    return this.#select.value;
+  }
+
   /** The chosen source; its `open` asks for permission and returns a MediaStream with sound, or throws a DOMException. */
   get chosen() {
-    const { value } = this.#select;
+    const { value } = this;
     if (value === SHARED) return { ...SHARED_SOUND, open: openShared };
     return { ...MICROPHONE, open: () => openMicrophone(value) };
   }

@@ -33,6 +33,11 @@ PLAYING = """
 #: What a browser returns if the user turns off the sound in its dialog.
 SHARE_PICTURE = "navigator.mediaDevices.getDisplayMedia = async () => document.createElement('canvas').captureStream()"
 
+#: What a browser returns if the user shares a tab with sound.
+SHARE_SOUND = """
+  navigator.mediaDevices.getDisplayMedia = async () => new AudioContext().createMediaStreamDestination().stream;
+"""
+
 #: Records how many tracks of the shared stream are live.
 COUNT_SHARED = """
   const devices = navigator.mediaDevices;
@@ -122,6 +127,34 @@ def test_microphone_can_be_chosen(page: Page, api: Api, redis_url: str) -> None:
         expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
         ingest.join(timeout=20)
         expect(options).to_have_text(["Default microphone", "Fake Audio Input 1", "Fake Audio Input 2", SHARED])
+
+
+def test_choices_are_kept_for_resuming_after_a_reload(
+    page: Page, api: Api, transcriber: Callable[..., None], ingest: Ingest
+) -> None:
+    transcriber("sv en")
+    page.add_init_script(SHARE_SOUND)
+    page.goto(f"{api.url}#microphone")
+    sound, names = page.get_by_label("Sound", exact=True), page.get_by_label("People and places, one per line")
+    language, translate = page.get_by_label("Spoken language"), page.get_by_label("Translate into English")
+    sound.select_option(SHARED)
+    language.select_option("sv")
+    page.get_by_text("More options").click()
+    names.fill("Umeå\nÅre")
+    translate.check()
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("microphone-view .state")).to_contain_text("Recording")
+    page.once("dialog", lambda question: question.accept())  # the question whether to leave the page
+    page.reload()
+    expect(sound.locator(":checked")).to_have_text(SHARED)
+    expect(language.locator(":checked")).to_have_text("Swedish")
+    expect(names).to_have_value("Umeå\nÅre")
+    expect(translate).to_be_checked()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator("microphone-view .state")).to_contain_text("Recording")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
+    ingest.join(timeout=20)
 
 
 def test_what_is_said_is_translated_on_request(

@@ -52,3 +52,10 @@ test('a recorder stopped twice closes its AudioContext once', async () => {
   assert.deepEqual(contexts.map(({ closings }) => closings), [1]);
   assert.equal(recorder.sampleRate, 44_100); // pending frames still need it
 });
+
+test('a stream that ended before it was recorded is an error', async () => {
+  const recorder = new Recorder();
+  const stream = { getTracks: () => [{ readyState: 'ended', stop: () => {} }] };
+  await assert.rejects(recorder.open(stream), { name: 'InvalidStateError' });
+  assert.equal(contexts.at(-1).closings, 1);
+});

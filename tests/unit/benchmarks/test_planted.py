@@ -27,16 +27,19 @@ def planted() -> dict[str, Planted]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_fault_is_identified(planted: dict[str, Planted], name: str) -> None:
     assert planted[name].caught, planted[name].alarm.sentence
 
 
+@pytest.mark.long
 def test_without_a_fault_there_is_no_alarm(planted: dict[str, Planted]) -> None:
     assert planted["none"].alarm.signs == ()
     assert planted["none"].wer_percent < 30
 
 
+@pytest.mark.long
 def test_masked_end_token_causes_endless_text_at_a_low_loss(planted: dict[str, Planted]) -> None:
     signs = planted["masked end of text"].alarm.signs
     assert planted["masked end of text"].wer_percent > 100

@@ -13,6 +13,7 @@ from trainer.models.whisper import SIZES, Size
 TOY = Size(d_model=32, heads=2, ffn=64, encoder_layers=1, decoder_layers=1, mels=80, context_s=30, max_tokens=448)
 
 
+@pytest.mark.long
 def test_every_precision_generates_as_many_tokens_as_the_peer(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -42,6 +42,7 @@ def test_step_without_contents_needs_the_same_memory_as_a_real_one(way: sizes.Wa
     assert sizes.peak("toy", way, 2) == pytest.approx(real, rel=0.01)
 
 
+@pytest.mark.long
 def test_adapters_and_recomputation_need_less_memory() -> None:
     found = {way.name: sizes.estimate("toy", way) for way in sizes.WAYS}
     assert found["all --recompute"].per_clip < found["all"].per_clip
