@@ -23,6 +23,7 @@ def test_floating_window_shows_the_newest_captions(
     captions = opened.value.frame_locator("iframe").locator("#captions p")
     expect(captions).to_have_text(["Det snöar i Umeå."])
     assert opened.value.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(0, 0, 0)"
+    assert opened.value.evaluate("document.documentElement.scrollHeight - innerHeight") <= 0, "it has scroll bars"
     with opened.value.expect_event("close"):
         page.goto("about:blank")
 
