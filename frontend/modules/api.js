@@ -161,11 +161,18 @@ function authorization() {
 
 let aboutRequest = null;
 
-/** The server's limits and its models' languages and tasks, requested once. */
+/** The server's limits and its models' languages and tasks, requested once, unless there is a newer answer. */
 export function about() {
   aboutRequest ??= request('/about').catch((error) => {
     aboutRequest = null;
     throw error;
   });
   return aboutRequest;
+}
+
+/** Request them again, also for later callers of `about`. */
+export async function refreshAbout() {
+  const answer = await request('/about', { promptForToken: false }); // a proxy may ask for one
+  aboutRequest = Promise.resolve(answer);
+  return answer;
 }

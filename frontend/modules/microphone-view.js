@@ -50,7 +50,7 @@ class MicrophoneView extends HTMLElement {
     this.readers = make('p.downloads', { 'aria-label': 'Share captions', role: 'group', hidden: true });
     this.last = make('p', { hidden: true });
     this.captions = make('caption-list', { 'data-empty': 'What is said appears here.' });
-    this.stage = make('section.stage', { 'aria-label': 'Captions of your voice' }, this.captions);
+    this.stage = make('section.stage', { 'aria-label': 'Captions' }, this.captions);
     this.button.addEventListener('click', () => (this.#recorder ? this.#stop() : this.#start()));
     this.replaceChildren(
       make('aside', {},
@@ -80,6 +80,7 @@ class MicrophoneView extends HTMLElement {
     clearNotice();
     this.last.hidden = true;
     disable(this.button, true);
+    this.#disableChoices(true);
     this.#source = this.sound.chosen;
     this.#setStatus(this.#source.opening);
     const recorder = new Recorder();
@@ -150,7 +151,6 @@ class MicrophoneView extends HTMLElement {
       disable(this.button, false);
       this.button.textContent = 'Stop';
       this.button.classList.add('on');
-      this.#disableChoices(true);
     }
     if (recording.state === 'ended') {
       recorder.stop();
@@ -212,7 +212,7 @@ class MicrophoneView extends HTMLElement {
     } catch {
       return; // it has expired, or the server is down, which the next request will report
     }
-    if (this.#recorder) return;
+    if (this.#source) return; // a recording was started meanwhile
     const resume = make('button.download', { type: 'button', hidden: state === 'finished' || state === 'failed', textContent: 'Resume' });
     resume.addEventListener('click', () => this.#start(last));
     this.last.replaceChildren(make('a', { href: `#microphone/${last.id}`, textContent: 'Your last recording' }), `, ${when(last.begun)} `, resume);

@@ -1,6 +1,6 @@
 // <service-state>: reports while nothing can be captioned because no transcriber is running.
 
-import { about, request } from './api.js';
+import { about, refreshAbout } from './api.js';
 import { setText } from './dom.js';
 
 /** Poll interval, in milliseconds. */
@@ -10,15 +10,26 @@ const NO_TRANSCRIBER = 'No transcriber is running: nothing is captioned until on
 
 class ServiceState extends HTMLElement {
   #timer;
+  #isPending = false;
+  #onChange = () => this.#refresh();
 
   connectedCallback() {
     this.setAttribute('role', 'status');
-    this.#timer = setInterval(() => document.visibilityState === 'visible' && this.#show(request('/about')), REFRESH_MS);
+    document.addEventListener('visibilitychange', this.#onChange);
+    this.#timer = setInterval(this.#onChange, REFRESH_MS);
     this.#show(about()); // the views request the same
   }
 
   disconnectedCallback() {
+    document.removeEventListener('visibilitychange', this.#onChange);
     clearInterval(this.#timer);
+  }
+
+  async #refresh() {
+    if (document.visibilityState !== 'visible' || this.#isPending) return;
+    this.#isPending = true;
+    await this.#show(refreshAbout());
+    this.#isPending = false;
   }
 
   async #show(answer) {

@@ -8,8 +8,8 @@ const SHARED = 'shared';
 /** Ids under which Chromium lists a microphone for a second time. */
 const ALIASES = new Set(['default', 'communications']);
 
-/** Chromium shares the sound of tabs; the browsers that share only pictures lack this constraint. */
-const canShareSound = () => Boolean(navigator.mediaDevices?.getSupportedConstraints?.().suppressLocalAudioPlayback);
+/** Chromium shares the sound of tabs, except on phones; the browsers that share only pictures lack this constraint. */
+const canShareSound = () => Boolean(navigator.mediaDevices?.getDisplayMedia && navigator.mediaDevices.getSupportedConstraints().suppressLocalAudioPlayback);
 
 const MICROPHONE_REASONS = {
   NotAllowedError: 'Microphone access is blocked. Allow it in the address bar or in the site settings.',
@@ -23,7 +23,7 @@ const MICROPHONE_REASONS = {
 
 const SHARED_REASONS = {
   NotAllowedError: 'Nothing was shared. If the browser did not ask what to share, allow it in the settings of the system.',
-  NotFoundError: 'What you chose has no sound. Choose a browser tab, or the whole screen, and turn on its sound in the same dialog.',
+  NotFoundError: 'What you chose has no sound. Choose a browser tab, and turn on its sound in the same dialog. Not every system shares the sound of the whole screen.',
   NotReadableError: 'The browser could not record the sound of what you chose. Choose a browser tab.',
   InvalidStateError: 'Sharing was stopped.',
 };

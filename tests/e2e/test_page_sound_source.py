@@ -110,12 +110,22 @@ def test_picture_without_sound_is_reported(page: Page, api: Api) -> None:
     expect(page.locator("microphone-view .state")).to_have_text("Nothing is sent until you start.")
 
 
+def test_sound_is_not_offered_by_browsers_that_cannot_share_it(page: Page, api: Api) -> None:
+    page.add_init_script("delete MediaDevices.prototype.getDisplayMedia")  # as on phones
+    page.goto(f"{api.url}#microphone")
+    options = page.get_by_label("Sound", exact=True).locator("option")
+    expect(options).to_have_text(["Default microphone", "Fake Audio Input 1", "Fake Audio Input 2"])
+
+
 def test_microphone_can_be_chosen(page: Page, api: Api, redis_url: str) -> None:
     sound, options = page.get_by_label("Sound", exact=True), page.get_by_label("Sound", exact=True).locator("option")
     page.add_init_script(KEEP_STREAM)
     page.goto(f"{api.url}#microphone")
     # Browsers name the microphones once one was allowed.
-    for name, label in (("Default microphone", ""), ("Fake Audio Input 2", "Fake Audio Input 2")):
+    for name, label in (
+        ("Default microphone", "Fake Default Audio Input"),
+        ("Fake Audio Input 2", "Fake Audio Input 2"),
+    ):
         ingest = Ingest(redis_url)
         ingest.start()
         sound.select_option(name)
