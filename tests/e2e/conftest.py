@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.e2e.chromium import ARGUMENTS
 from tests.integration.api_server import Api, Speaker, knowing, running
 from wire.bus import Redis, connect
 from wire.languages import CODES
@@ -23,16 +24,6 @@ from wire.sources import Stations
 from wire.workers import Worker
 
 expect.set_options(timeout=15_000)
-
-#: Disabled features of Chromium: the first two would open another page for each of ours, for an address bar that
-#: is not visible, and take as long as ours. Chromium uses only the last such list, so the others repeat Playwright's.
-FEATURES_OFF = (
-    *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup"),
-    *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades", "LensOverlay"),
-    *("HttpsFirstBalancedModeAutoEnable", "MediaRouter", "PaintHolding", "ThirdPartyStoragePartitioning"),
-    *("AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints", "NetworkTimeServiceQuerying", "AimEnabled"),
-    "PreconnectToSearch",
-)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,11 +49,7 @@ def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser(need_program: Callable[..., str], tone: Path) -> Iterator[Browser]:
     """Chromium with the tone as its microphone: one per process, each page in its own context."""
     arguments = [
-        "--no-sandbox",
-        "--disable-background-networking",
-        "--disable-component-update",
-        f"--disable-features={','.join(FEATURES_OFF)}",
-        "--autoplay-policy=no-user-gesture-required",
+        *ARGUMENTS,
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-audio-capture={tone}",

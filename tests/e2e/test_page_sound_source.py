@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.chromium import ARGUMENTS
 from tests.integration.api_server import Api, Ingest
 
 pytestmark = pytest.mark.browser
@@ -56,11 +57,7 @@ def sharing(browser: Browser, need_program: Callable[..., str]) -> Iterator[Brow
     """Chromium with its own dialogs, whose answer is the tab "Playing", and with sound."""
     sharing = browser.browser_type.launch(
         executable_path=need_program("chromium", "chromium-browser"),
-        args=[
-            "--no-sandbox",
-            "--autoplay-policy=no-user-gesture-required",
-            "--auto-select-tab-capture-source-by-title=Playing",
-        ],
+        args=[*ARGUMENTS, "--auto-select-tab-capture-source-by-title=Playing"],
         ignore_default_args=["--mute-audio"],
     )
     yield sharing
@@ -68,32 +65,32 @@ def sharing(browser: Browser, need_program: Callable[..., str]) -> Iterator[Brow
 
 
 @pytest.fixture
-def ingest(redis_url: str) -> Ingest:
+def ingest(redis_url: str) -> Iterator[Ingest]:
     ingest = Ingest(redis_url)
     ingest.start()
-    return ingest
+    yield ingest
+    ingest.join(timeout=20)  # it would take another test's microphone
 
 
 def test_sound_of_another_tab_is_captioned(sharing: Browser, api: Api, ingest: Ingest) -> None:
-    context = sharing.new_context()
-    playing, page = context.new_page(), context.new_page()
-    playing.set_content("<title>Playing</title>")
-    playing.evaluate(PLAYING)
-    page.add_init_script(COUNT_SHARED)
-    page.goto(f"{api.url}#microphone")
-    page.get_by_label("Sound", exact=True).select_option(SHARED)
-    page.get_by_role("button", name="Start").click()
-    state = page.locator("microphone-view .state")
-    expect(state).to_contain_text("Recording")
-    assert page.evaluate("live()") == ["audio"]  # the picture is not recorded
-    expect(page.get_by_label("Sound", exact=True)).to_be_disabled()
-    ingest.heard(len(ingest.pcm) + 4 * 44_100)
-    playing.close()  # which ends the sharing
-    expect(page.get_by_text("Sharing was stopped.")).to_be_visible()
-    expect(state).to_have_text("Stopped.")
-    expect(page.get_by_label("Sound", exact=True)).to_be_enabled()
+    with sharing.new_context() as context:
+        playing, page = context.new_page(), context.new_page()
+        playing.set_content("<title>Playing</title>")
+        playing.evaluate(PLAYING)
+        page.add_init_script(COUNT_SHARED)
+        page.goto(f"{api.url}#microphone")
+        page.get_by_label("Sound", exact=True).select_option(SHARED)
+        page.get_by_role("button", name="Start").click()
+        state = page.locator("microphone-view .state")
+        expect(state).to_contain_text("Recording")
+        assert page.evaluate("live()") == ["audio"]  # the picture is not recorded
+        expect(page.get_by_label("Sound", exact=True)).to_be_disabled()
+        ingest.heard(len(ingest.pcm) + 4 * 44_100)
+        playing.close()  # which ends the sharing
+        expect(page.get_by_text("Sharing was stopped.")).to_be_visible()
+        expect(state).to_have_text("Stopped.")
+        expect(page.get_by_label("Sound", exact=True)).to_be_enabled()
     ingest.join(timeout=20)
-    context.close()
     assert ingest.hello
     samples = np.frombuffer(ingest.pcm, np.int16)
     rate_hz = ingest.hello.sample_rate
