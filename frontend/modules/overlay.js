@@ -2,7 +2,9 @@
 //
 // overlay.html?source=stations/ID, or microphones/ID; OPTIONS lists further parameters.
 
+import './service-state.js';
 import { exists, request } from './api.js';
+import { showConnection } from './connection-state.js';
 import { make } from './dom.js';
 import { LiveSocket } from './live.js';
 import { Rolling } from './rolling.js';
@@ -20,13 +22,14 @@ const SOURCE = /^(stations|microphones)\/[a-z0-9-]+$/;
 /** Number of captions kept, of which the newest are shown or waiting. */
 const KEPT = 20;
 
-/** A line that does not become final disappears after this long, in seconds: the source is no longer captioned. */
-const UNFINISHED_S = 60;
+/** A line that does not change or become final for this long, in seconds, disappears: the source is no longer captioned. */
+const UNFINISHED_S = 20;
 
 /** Retry delay while the server is unreachable, in milliseconds. */
 const RETRY_MS = 3000;
 
 const screen = document.getElementById('captions');
+const connection = make('p', { role: 'status', textContent: 'Connecting…' });
 const query = new URLSearchParams(location.search);
 
 function option(name) {
@@ -37,6 +40,7 @@ function option(name) {
 
 /** Show an error to the person who sets up the overlay, which would otherwise just stay empty. */
 function showError(text) {
+  connection.remove();
   screen.replaceChildren(make('p', { role: 'alert', textContent: text }));
 }
 
@@ -91,11 +95,13 @@ async function follow(source) {
     show();
   });
   const socket = new LiveSocket(`/${source}/live`, store, { exists: () => exists(captions) });
+  showConnection(socket, connection);
   socket.addEventListener('change', () => socket.state === 'gone' && showError('This source no longer exists.'));
   socket.open();
 }
 
 document.documentElement.style.setProperty('--size', `${option('size')}vw`);
+if (query.has('notes')) document.body.append(make('footer', {}, connection, make('service-state'))); // why no captions come
 const source = query.get('source') ?? '';
 if (SOURCE.test(source)) follow(source);
 else showError('The address must name a source: overlay.html?source=stations/demo, or microphones/ID');

@@ -23,7 +23,7 @@ export function floatButton(source) {
     try {
       const { document: { body } } = await window.documentPictureInPicture.requestWindow(FLOATING);
       Object.assign(body.style, { margin: 0, background: 'black' });
-      const captions = make('iframe', { src: overlayLink(source).href, title: 'Captions' });
+      const captions = make('iframe', { src: `${overlayLink(source).href}&notes`, title: 'Captions' });
       Object.assign(captions.style, { display: 'block', width: '100vw', height: '100vh', border: 0 }); // an inline one needs scroll bars
       body.replaceChildren(captions);
     } catch (error) {
