@@ -101,6 +101,11 @@ class Lines:
         self.flush(origin)
         self.gap = (start_s, end_s, reason)
 
+    def end_gap(self, end_s: float) -> None:
+        """End the gap where words begin: the window after it repeats some of the lost audio."""
+        if self.gap and end_s < self.gap[1]:
+            self.gap = (self.gap[0], max(self.gap[0], end_s), self.gap[2])
+
     def emit(
         self, provisional: Sequence[Word], origin: Origin, *, live: bool, logged: bool = True
     ) -> tuple[Caption, ...]:

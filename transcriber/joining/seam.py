@@ -56,7 +56,7 @@ def advance(state: bytes | None, outcomes: Iterable[Outcome], policy: Policy, no
 def preview(state: bytes | None, outcome: Outcome, policy: Policy) -> Advance | None:
     """Provisional captions of a partial chunk; None if it is too late or adds nothing.
 
-    Nothing else of it is kept: the complete chunk is applied as if there had been no preview.
+    The complete chunk is applied as if there had been no preview; the previewed words are kept in case that it is lost.
     """
     source = _decoded(state, policy)
     if not source.awaits(outcome):
@@ -68,7 +68,7 @@ def preview(state: bytes | None, outcome: Outcome, policy: Policy) -> Advance | 
     captions = source.lines.emit(words, ahead.origin, live=policy.live, logged=False)
     if not captions:
         return None
-    source.previewed_s = outcome.end_s
+    source.previewed_s, source.previewed = outcome.end_s, words
     return _advance(source, captions)
 
 

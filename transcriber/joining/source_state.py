@@ -55,6 +55,7 @@ class SourceState:
     settled: int = 0  # number of settled words in the tail
     window: str = ""  # in which the newest chunk was decoded with others
     previewed_s: float = 0.0  # end of the preview of the next chunk
+    previewed: list[Word] = field(default_factory=list)  # the provisional words after that preview
     parked: dict[tuple[int, int], _Parked] = field(default_factory=dict)
     lines: Lines = field(default_factory=Lines)
     said: list[SpokenText] = field(default_factory=list)  # the newest windows' texts
@@ -133,6 +134,8 @@ class SourceState:
 
     def _begin_epoch(self, epoch: int) -> None:
         """Settle the remaining words of the old epoch, and start a new one."""
+        if self.epoch:  # otherwise the preview is one of this epoch
+            self.until_s = self._keep_preview() or self.until_s
         self._settle_all()
         self.lines.flush(self.origin)
         self.tail, self.settled, self.window, self.ended = [], 0, "", False
@@ -158,7 +161,7 @@ class SourceState:
             self._forget_window()
             self.lines.settle((), self.origin, quiet_until_s=outcome.end_s - outcome.tail_s)
         self.next_seq, self.until_s, self.window = outcome.seq + 1, outcome.end_s, outcome.window
-        self.previewed_s = 0.0
+        self.previewed_s, self.previewed = 0.0, []
         if outcome.last:
             self._settle_all()
             self.lines.flush(self.origin)
@@ -186,6 +189,8 @@ class SourceState:
         else:
             joined = join_at_turn(self.tail, words, **place, settled=self.settled) if turns else None
             self.tail, kept = joined or join(self.tail, words, **place, settled=self.settled)
+        if self.tail:
+            self.lines.end_gap(self.tail[0].start_s)
         new = len(self.tail) - kept
         for count, (_, language) in enumerate(chosen[len(chosen) - new :], start=kept):
             if language != self.language:
@@ -225,9 +230,18 @@ class SourceState:
         return [] if repeated else list(reading.words)
 
     def _add_gap(self, start_s: float, end_s: float, reason: str) -> None:
+        start_s = self._keep_preview() or start_s
         self._forget_window()
         if end_s > start_s:
             self.lines.add_gap(start_s, end_s, reason, self.origin)
+
+    def _keep_preview(self) -> float:
+        """Keep the words of a preview whose chunk is lost, which viewers have read; its end, or 0 if there is none."""
+        end_s = self.previewed_s
+        if end_s:
+            self.tail = [*self.tail[: self.settled], *self.previewed]
+        self.previewed_s, self.previewed = 0.0, []
+        return end_s
 
     def _forget_window(self) -> None:
         """Settle all words and forget the window: this chunk was not decoded, so the next one is not joined to it."""
@@ -247,6 +261,7 @@ class SourceState:
             **{f.name: getattr(self, f.name) for f in fields(self) if f.name not in not_stored},
             "votes": self.votes.as_dict(),
             "tail": [pack(word) for word in self.tail],
+            "previewed": [pack(word) for word in self.previewed],
             "parked": [[parked.since_s, parked.outcome.as_dict()] for parked in self.parked.values()],
             "lines": self.lines.as_dict(),
             "said": [[said.text, said.start_s] for said in self.said],
@@ -263,6 +278,7 @@ class SourceState:
                 **{name: value for name, value in values.items() if name in names},
                 "votes": Votes.from_dict(values["votes"]) if "votes" in values else Votes(),
                 "tail": [unpack(word) for word in values["tail"]],
+                "previewed": [unpack(word) for word in values.get("previewed", ())],
                 "parked": {(p.outcome.epoch, p.outcome.seq): p for p in parked},
                 "lines": Lines.from_dict(values["lines"]),
                 "said": [SpokenText(*said) for said in values.get("said", ())],

@@ -79,6 +79,13 @@ def test_adjacent_gaps_are_merged() -> None:
     ]
 
 
+@pytest.mark.parametrize("tail_s", [0.0, 5.0])
+def test_gap_ends_where_words_that_the_next_window_repeats_begin(tail_s: float) -> None:
+    driver = SeamDriver().feed(lost(0), outcome(1, [word("ett", 4.3), word("två", 5.2)], tail_s=tail_s))
+    gap = next(caption for caption in driver.captions if caption.content is Content.GAP and caption.final)
+    assert (gap.start_s, gap.end_s, driver.text) == (0.0, 4.3, "ett två")
+
+
 def test_a_gap_at_the_end_of_a_job_is_final_too() -> None:
     driver = SeamDriver(JOB).feed(outcome(0, [word("Hej", 2.0)]), lost(1, "failed", last=True))
     assert driver.finished

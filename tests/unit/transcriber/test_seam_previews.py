@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from tests.unit.transcriber.seams import (
     STATION,
     SeamDriver,
     in_parts,
+    lost,
     outcome,
     part,
     word,
@@ -24,8 +26,9 @@ from tests.unit.transcriber.seams import (
 from tests.unit.transcriber.test_seam_any_speech import speech, windows
 from transcriber.joining.policy import Policy
 from transcriber.joining.seam import preview
+from transcriber.joining.source_state import PATIENCE_S
 from transcriber.outcome import Outcome
-from wire.messages import Caption, Word
+from wire.messages import Caption, Content, Word
 
 
 class Reader(SeamDriver):
@@ -169,3 +172,41 @@ def test_short_preview_does_not_withdraw_words_of_the_previous_chunk() -> None:
     reader.feed(outcome(0, words))
     reader.read(partial(1, 0.25, words))
     assert reader.text == "ett två"
+
+
+@pytest.mark.parametrize("reason", ["shed", "failed"])
+def test_previewed_words_of_a_lost_chunk_are_kept_and_its_gap_begins_after_them(reason: str) -> None:
+    reader = Reader()
+    reader.feed(outcome(0, [word("noll", 2.0), word("ett", 4.5)]))
+    reader.read(partial(1, 2.5, [word("ett", 4.5), word("två", 5.3), word("tre", 6.8), word("fy", 7.4)]))
+    reader.feed(lost(1, reason), outcome(2, [word("fem", 12.0)]))
+    assert reader.text == reader.late.text == "noll ett två tre fem"
+    (gap,) = [caption for caption in reader.captions if caption.content is Content.GAP and caption.final]
+    assert (gap.start_s, gap.end_s) == (7.5, 10.0)
+
+
+def test_previewed_words_of_a_first_chunk_are_kept_if_it_is_lost() -> None:
+    reader = Reader()
+    reader.read(partial(0, 2.5, [word("ett", 0.5)]))
+    assert reader.feed(lost(0), outcome(1, [word("två", 6.0)])).text == "ett två"
+
+
+def test_previewed_words_are_kept_if_their_chunk_never_arrives() -> None:
+    reader = Reader()
+    reader.feed(outcome(0, [word("noll", 2.0)]))
+    reader.read(partial(1, 2.5, [word("ett", 5.5)]))
+    reader.feed(outcome(2, [word("två", 12.0)])).wait(STATION.max_lag_s)
+    reader.feed(outcome(3, [word("tre", 17.0)]))
+    assert reader.text == "noll ett två tre"
+
+
+def test_previewed_words_are_kept_if_their_epoch_is_abandoned() -> None:
+    reader = Reader()
+    reader.feed(outcome(0, [word("noll", 2.0), word("ett", 4.5)]))
+    reader.read(partial(1, 2.5, [word("ett", 4.5), word("två", 5.5)]))
+    other = outcome(0, [word("tre", 20.5)], epoch=2, start_s=20.0, end_s=25.0)
+    reader.feed(other).wait(PATIENCE_S)
+    reader.feed(replace(other, seq=1, start_s=25.0, end_s=30.0, parts=(part([word("fyra", 26.0)]),)))
+    assert reader.text == "noll ett två tre fyra"
+    (gap,) = [caption for caption in reader.captions if caption.content is Content.GAP and caption.final]
+    assert (gap.start_s, gap.end_s, gap.reason) == (7.5, 20.0, "away")
