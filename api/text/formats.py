@@ -12,11 +12,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from api.text.cues import Cue, clean, cues
-from wire.messages import Caption
+from wire.messages import Caption, Content
 
 #: A pause that begins a new paragraph in plain text, in seconds.
 PARAGRAPH_S = 2.0
@@ -55,8 +55,9 @@ def vtt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
 
     A comment has the start of a file of a live source, and whether earlier captions precede it. Another one lists the
     languages, most frequent first, as the specification has no header for them; cues in any but the first are marked,
-    too, for browsers. Cues have no settings: browsers place such cues at the bottom, centred, and clear of the player's
-    controls. The grammar requires a blank line after the header even if no cue follows.
+    too, for browsers. A third one lists the times of lost audio. Cues have no settings: browsers place such cues at
+    the bottom, centred, and clear of the player's controls. The grammar requires a blank line after the header even
+    if no cue follows.
     """
     vtt_cues = cues(captions, origin_s)
     languages = _languages(vtt_cues)
@@ -67,6 +68,8 @@ def vtt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
     if origin_s and captions:
         begin = datetime.fromtimestamp(origin_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         header += f"NOTE Begins: {begin}{'' if captions[0].id == 1 else ', after earlier captions'}\n\n"
+    if lost := _gaps(captions, origin_s):
+        header += f"NOTE Not captioned:\n{lost}\n"
     return header + blocks(vtt_cues, main)
 
 
@@ -82,17 +85,18 @@ def blocks(vtt_cues: Sequence[Cue], main: str) -> str:
 
 
 def txt(captions: Sequence[Caption], origin_s: float = 0.0) -> str:
-    """Plain text: one line per caption, and an empty line where there was a pause or lost audio."""
+    """Plain text: one line per caption, an empty line where there was a pause, and a note where audio was lost."""
     lines: list[str] = []
-    end_s: float | None = None
+    end_s, after_gap = 0.0, False
     for caption in sorted(captions, key=lambda c: (c.start_s, c.id)):
-        text = clean(caption.text)
+        is_gap = caption.content is Content.GAP
+        text = _lost(caption) if is_gap else clean(caption.text)
         if not text:
             continue
-        if end_s is not None and caption.start_s - end_s >= PARAGRAPH_S:
+        if lines and (is_gap or after_gap or caption.start_s - end_s >= PARAGRAPH_S):
             lines.append("")
         lines.append(text)
-        end_s = caption.end_s
+        end_s, after_gap = caption.end_s, is_gap
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -127,6 +131,21 @@ def _clock(ms: int, point: str) -> str:
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{seconds:02}{point}{ms:03}"
+
+
+def _gaps(captions: Sequence[Caption], origin_s: float) -> str:
+    """The times of lost audio, one gap per line."""
+    gaps = (c for c in captions if c.content is Content.GAP and c.end_s > max(c.start_s, origin_s))
+    times = (
+        [_clock(max(0, round((time_s - origin_s) * 1000)), ".") for time_s in (gap.start_s, gap.end_s)] for gap in gaps
+    )
+    return "".join(f"{start} to {end}\n" for start, end in times)
+
+
+def _lost(gap: Caption) -> str:
+    """A note for a gap; empty if it is no longer than a pause."""
+    duration_s = gap.end_s - gap.start_s
+    return f"[{timedelta(seconds=round(duration_s))} not captioned]" if duration_s >= PARAGRAPH_S else ""
 
 
 def _escape(text: str) -> str:

@@ -97,12 +97,14 @@ def milliseconds(parts: Sequence[str]) -> int:
     return ((hours * 60 + minutes) * 60 + seconds) * 1000 + ms
 
 
-def parse_vtt(text: str) -> tuple[str, list[tuple[int, int, list[str]]]]:
-    """A strict parser after section 4.1 of the WebVTT specification: the comment, and cues with their escaped lines."""
+def parse_vtt(text: str) -> tuple[list[str], list[tuple[int, int, list[str]]]]:
+    """A strict parser after section 4.1 of the WebVTT specification: comments, and cues with their escaped lines."""
     header, _, rest = text.partition("\n\n")
     assert header == "WEBVTT"
-    blocks = rest.split("\n\n") if rest.strip("\n") else []
-    comment = blocks.pop(0) if blocks and blocks[0].startswith("NOTE ") else ""
+    blocks = rest.rstrip("\n").split("\n\n") if rest.strip("\n") else []
+    comments = []
+    while blocks and blocks[0].startswith("NOTE "):
+        comments.append(blocks.pop(0))
     found = []
     for block in blocks:
         timing, *lines = block.rstrip("\n").split("\n")
@@ -121,7 +123,8 @@ def parse_vtt(text: str) -> tuple[str, list[tuple[int, int, list[str]]]]:
             assert not re.search(r"[<>]", line)
             assert not re.search(r"&(?!amp;|lt;|gt;)", line)
         found.append((start_ms, end_ms, lines))
-    return comment, found
+    assert "-->" not in "".join(comments)
+    return comments, found
 
 
 @given(captions())
@@ -186,12 +189,24 @@ def test_example_files() -> None:
         "2\n00:00:09,500 --> 00:00:13,383\nRegnet drar bort österut under dagen,\noch i kväll klarnar det upp.\n"
     )
     assert formats.vtt(found) == (
-        "WEBVTT\n\n00:00:00.500 --> 00:00:02.250\nGod morgon, klockan är åtta.\n\n"
+        "WEBVTT\n\nNOTE Not captioned:\n00:00:05.000 to 00:00:09.000\n\n"
+        "00:00:00.500 --> 00:00:02.250\nGod morgon, klockan är åtta.\n\n"
         "00:00:09.500 --> 00:00:13.383\nRegnet drar bort österut under dagen,\noch i kväll klarnar det upp.\n"
     )
     assert formats.txt(found) == (
-        "God morgon, klockan är åtta.\n\nRegnet drar bort österut under dagen, och i kväll klarnar det upp.\n"
+        "God morgon, klockan är åtta.\n\n[0:00:04 not captioned]\n\n"
+        "Regnet drar bort österut under dagen, och i kväll klarnar det upp.\n"
     )
+
+
+def test_gaps_as_long_as_a_pause_and_those_before_the_file_are_not_noted() -> None:
+    def gap(start_s: float, end_s: float) -> Caption:
+        return Caption("stations/x", 2, 0, start_s, end_s, "", True, content=Content.GAP, reason="shed")
+
+    said = [Caption("stations/x", id, 0, 100.0 + id, 101.0 + id, f"Rad {id}.", True) for id in (1, 3)]
+    assert formats.txt([said[0], gap(102.0, 103.0), said[1]]) == "Rad 1.\nRad 3.\n"
+    found = [gap(90.0, 99.0), gap(95.0, 101.0), *said]
+    assert "NOTE Not captioned:\n00:00:00.000 to 00:00:01.000\n\n" in formats.vtt(found, 100.0)
 
 
 def test_files_without_captions_are_valid() -> None:
