@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import shutil
@@ -11,12 +12,36 @@ from pathlib import Path
 
 import redis
 
+from api.settings import Settings as ApiSettings
 from demo.ports import PreflightError
 from demo.programs import OLDEST_REDIS, is_recent_redis
+from demo.settings import Settings
+from ingest.settings import Settings as IngestSettings
+from transcriber.settings import Settings as TranscriberSettings
 from transcriber.whisper.model_name import folder_of
 from wire.bus import connect
 from wire.errors import ModelError
+from wire.settings import variables
 from wire.workers import TTL_S, identities
+
+#: The classes of all settings that `make up` takes.
+SETTINGS = (Settings, ApiSettings, IngestSettings, TranscriberSettings)
+
+#: Similarity of a misspelt name to the name that was meant, such as PROT to PORT; see `difflib`.
+_ALIKE = 0.75
+
+
+def check_variables(makeflags: str) -> None:
+    """Raise PreflightError if the arguments of `make` include a misspelt setting, which would be ignored.
+
+    Args:
+        makeflags: MAKEFLAGS; it has the variables of the command line after `--`.
+    """
+    known = {name for cls in SETTINGS for name in variables(cls).values()}
+    _, _, assignments = makeflags.partition("-- ")
+    for name in re.findall(r"(?:^|\s)(\w+)=", assignments):
+        if name not in known and (meant := difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE)):
+            raise PreflightError(f"{name} is not a setting. Did you mean {meant[0]}? docs/settings.md lists all.")
 
 
 def check_redis(url: str, otherwise: str = "") -> None:

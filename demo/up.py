@@ -63,6 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     # Programs from wheels (ffmpeg) are linked next to our Python; the system's take precedence.
     os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])
     try:
+        preflight.check_variables(os.environ.get("MAKEFLAGS", ""))
         settings = load(Settings, os.environ)
         settings = dataclasses.replace(settings, data_dir=str(Path(settings.data_dir).expanduser().absolute()))
         return down(settings) if options.down else up(settings, only_transcribers=options.transcribers)
@@ -170,12 +171,13 @@ def watch_make(make: int, supervisor: Supervisor) -> None:
 
 def down(settings: Settings) -> int:
     """Stop the `make up` that holds the pid file."""
+    nothing = f"undertext: nothing is running with DATA_DIR={settings.data_dir}"
     if not _pid_path(settings).exists():
-        print("undertext: nothing is running")
+        print(nothing)
         return 0
     with _pid_file(settings) as pid_file:
         if _lock(pid_file):
-            print("undertext: nothing is running")
+            print(nothing)
             return 0
         pid = int(pid_file.read() or 0)
         if not pid:  # it holds the lock but has not written its pid yet
@@ -186,7 +188,7 @@ def down(settings: Settings) -> int:
             if time.monotonic() > until:
                 raise StartError(f"Process {pid} did not stop within {DOWN_TIMEOUT_S:g} s. Kill it.")
             time.sleep(0.1)
-    print("undertext: stopped")
+    print(f"undertext: stopped the instance with DATA_DIR={settings.data_dir}")
     return 0
 
 

@@ -62,10 +62,15 @@ def load(cls: type[T], environ: Mapping[str, str]) -> T:
     return cls(**values)
 
 
+def variables(cls: type) -> dict[str, str]:
+    """The environment variable of each field of the settings dataclass `cls` that has one, by the field's name."""
+    return {f.name: f.metadata["variable"] for f in dataclasses.fields(cls) if f.metadata.get("variable")}
+
+
 def describe(cls: type) -> str:
     """Text for `--help`: each variable of the settings dataclass `cls`, its default, and the `#:` comment above it."""
-    defaults = {f.name: f.default for f in dataclasses.fields(cls) if f.metadata.get("variable")}
-    variables = {f.name: f.metadata["variable"] for f in dataclasses.fields(cls) if f.metadata.get("variable")}
+    defaults = {f.name: f.default for f in dataclasses.fields(cls)}
+    names = variables(cls)
     lines: list[str] = []
     comment: list[str] = []
     for line in map(str.strip, inspect.getsource(cls).splitlines()):
@@ -73,8 +78,8 @@ def describe(cls: type) -> str:
         if line.startswith("#:"):
             comment.append(line.removeprefix("#:").strip())
             continue
-        if name in variables:
-            lines.append(f"  {variables[name]}={_shown(defaults[name])}")
+        if name in names:
+            lines.append(f"  {names[name]}={_shown(defaults[name])}")
             lines += textwrap.wrap(" ".join(comment), 88, initial_indent=" " * 6, subsequent_indent=" " * 6)
         comment = []
     return "\n".join(lines)

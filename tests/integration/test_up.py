@@ -142,7 +142,8 @@ def test_services_start_are_restarted_and_leave_nothing_behind(up: Up, wait_unti
     assert up.process.wait(timeout=10) == 0
     wait_until(lambda: not up.processes(), timeout_s=5, what="no orphans")
     assert "Traceback" not in up.output
-    assert up.run("--down").stdout == "undertext: nothing is running\n"
+    nothing = f"undertext: nothing is running with DATA_DIR={up.environ['DATA_DIR']}\n"
+    assert up.run("--down").stdout == nothing
 
 
 def test_other_machine_transcribes(up: Up, tmp_path: Path, free_port: Callable[[], int], wait_until: Wait) -> None:

@@ -101,10 +101,28 @@ def test_new_data_folder_is_private(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "var").stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("model", ["./nowhere", "/nowhere", "nowhere", "demo/nothing", "no/such/folder"])
+@pytest.mark.parametrize("model", ["./nowhere", "/nowhere", "nowhere", "demo/nothing", "runs/mine", "no/such/folder"])
 def test_missing_model_folder_is_reported(model: str) -> None:
     with pytest.raises(PreflightError, match=f"MODEL={model}: there is no folder "):
         preflight.check_model(model)
+
+
+@pytest.mark.parametrize(
+    ("makeflags", "meant"),
+    [
+        (" -- PROT=9000", "PORT"),
+        ("s -- MODEL=x TRANSCRIBER=2", "TRANSCRIBERS"),
+        (" -- BATCHSIZE=4", "BATCH_SIZE"),
+    ],
+)
+def test_misspelt_setting_is_reported(makeflags: str, meant: str) -> None:
+    with pytest.raises(PreflightError, match=rf"is not a setting\. Did you mean {meant}\?"):
+        preflight.check_variables(makeflags)
+
+
+@pytest.mark.parametrize("makeflags", ["", "s", " -- PORT=9000 MODEL=demo/model", " -- PYTHON=python3.12 HF_HOME=/x"])
+def test_settings_and_variables_of_other_programs_pass(makeflags: str) -> None:
+    preflight.check_variables(makeflags)
 
 
 def test_run_folder_is_distinguished_from_a_folder_without_checkpoint(tmp_path: Path) -> None:

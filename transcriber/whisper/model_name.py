@@ -10,6 +10,8 @@ from wire.errors import ModelError
 _CONFIG = "config.json"
 #: Folders of checkpoints in a training run, the best first.
 _RUN_FOLDERS = ("best", "last")
+#: Folders of this project with checkpoints. They may not exist yet; no owner on the hub is called so.
+_OURS = ("demo", "models", "runs")
 
 
 def folder_of(name: str) -> Path | None:
@@ -33,8 +35,8 @@ def folder_of(name: str) -> Path | None:
         raise ModelError(
             f"{error.filename} is not readable; a container runs as another user: chmod -R a+rX {name}"
         ) from error
-    owner = Path(name).parts[:1]
-    if name.startswith((".", "/", "~")) or name.count("/") != 1 or Path(*owner).is_dir():
+    owner = name.split("/")[0]
+    if name.startswith((".", "/", "~")) or name.count("/") != 1 or owner in _OURS or Path(owner).is_dir():
         raise ModelError(
             f"there is no folder {path}: set MODEL to a checkpoint's folder, or to a name on the hub such as "
             "KBLab/kb-whisper-small"
