@@ -47,11 +47,13 @@ def check(redis: Redis, language: str | None, task: Task | None) -> None:
     if languages and language not in languages:
         names = ", ".join(sorted(languages))
         raise BadRequest(
-            f"no model on air supports {language!r}, only {names}; omit it, or set MODEL to one that does", "language"
+            f"no model on air supports {language!r}, only {names}; choose one of these, or set MODEL to one that does",
+            "language",
         )
     tasks = model_tasks(expositions) if task else set()
     if tasks and task not in tasks:
-        raise BadRequest(f"no model on air supports {task}; omit task, or set MODEL to one that does", "task")
+        can = " and ".join(sorted(tasks))
+        raise BadRequest(f"no model on air can {task}, only {can}; choose that, or set MODEL to one that can", "task")
 
 
 def _expositions(redis: Redis) -> Collection[bytes]:

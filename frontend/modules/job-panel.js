@@ -235,7 +235,7 @@ class JobPanel extends HTMLElement {
   #hint({ state, languages }) {
     if (languages.length) return '';
     if (!SETTLED.has(state)) return 'Captions will appear here.';
-    return 'No captions.';
+    return state === 'finished' ? 'No captions.' : ''; // of a failure, the state tells more
   }
 
   /** Offer downloads if there are captions, even if the job failed midway. */

@@ -25,13 +25,16 @@ export function languageName(code) {
   }
 }
 
-/** @returns {HTMLSelectElement} filled when the server has listed its languages; `chosen` is available at once */
-export function languageSelect(id, chosen = '') {
+/**
+ * @param {string} none text of the option for no particular language
+ * @returns {HTMLSelectElement} filled when the server has listed its languages; `chosen` is available at once
+ */
+export function languageSelect(id, chosen = '', none = 'Auto-detect') {
   const select = make('select', { id, name: 'language' });
   const offer = (codes, code) => {
     const known = new Set(code ? [...codes, code] : codes); // the chosen language may not be supported by the current models
     const named = [...known].map((each) => [each, languageName(each)]).sort((a, b) => a[1].localeCompare(b[1]));
-    select.replaceChildren(...[['', 'Auto-detect'], ...named].map(([value, textContent]) => make('option', { value, textContent })));
+    select.replaceChildren(...[['', none], ...named].map(([value, textContent]) => make('option', { value, textContent })));
     select.value = code;
   };
   offer([], chosen);

@@ -54,8 +54,8 @@ class MicrophoneView extends HTMLElement {
     this.button.addEventListener('click', () => (this.#recorder ? this.#stop() : this.#start()));
     this.replaceChildren(
       make('aside', {},
-        make('h1', { textContent: 'Caption your voice' }),
-        make('p.lead', { textContent: 'Audio is sent to this server and to no other service.' }),
+        make('h1', { textContent: 'Caption live sound' }),
+        make('p.lead', { textContent: 'Audio is sent to this server and to no other service. It is not kept.' }),
         this.sound.element,
         make('div.row', {}, make('div', {}, make('label', { for: 'microphone-language', textContent: 'Spoken language' }), this.language), this.button),
         make('details', { open: Boolean(hotWords?.length || translate) }, make('summary', { textContent: 'More options' }), ...this.hotWords.parts, this.translateBox.element),
@@ -137,7 +137,7 @@ class MicrophoneView extends HTMLElement {
       this.#showState(recording);
     };
     recorder.onend = () => {
-      notify(this.#source.ended);
+      if (this.#source.ended) notify(this.#source.ended);
       this.#stop();
     };
     this.#setStatus('Connecting…');
@@ -166,7 +166,7 @@ class MicrophoneView extends HTMLElement {
   #showState({ state, awayMs }) {
     const seconds = Math.floor((performance.now() - awayMs) / 1000);
     if (state === 'recording' && this.#recorder?.isMuted) this.#setStatus(this.#source.muted);
-    else if (state === 'recording') this.#setStatus('Recording', ` ${clock((Date.now() - this.#startedMs) / 1000)}`);
+    else if (state === 'recording') this.#setStatus('Listening', ` ${clock((Date.now() - this.#startedMs) / 1000)}`);
     else if (state === 'away') this.#setStatus('Connection lost, reconnecting…', ` (${duration(seconds)})`);
     else if (state === 'stopping') this.#setStatus('Waiting for the last captions…');
   }

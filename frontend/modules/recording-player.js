@@ -33,16 +33,24 @@ class RecordingPlayer extends HTMLElement {
     this.file = file;
     this.#url = URL.createObjectURL(file);
     this.error.textContent = '';
-    const isVideo = file.type.startsWith('video/');
-    this.#media = make(isVideo ? 'video' : 'audio', { controls: true, src: this.#url });
-    if (isVideo) this.#media.playsInline = true; // an iPhone would play it full screen and hide the captions
-    this.#media.addEventListener('timeupdate', () => this.#emitPosition());
-    this.#media.addEventListener('seeked', () => this.#emitPosition());
-    this.#media.addEventListener('error', () => this.#onError(file.name));
+    this.#load(file.type.startsWith('video/') ? 'video' : 'audio');
     this.offer.hidden = true;
-    this.prepend(this.#media);
-    this.reloadSubtitles();
     this.dispatchEvent(new Event('opened'));
+  }
+
+  /** @param {string} tag of the element that plays the file */
+  #load(tag) {
+    const media = make(tag, { controls: true, src: this.#url });
+    if (tag === 'video') media.playsInline = true; // an iPhone would play it full screen and hide the captions
+    media.addEventListener('loadedmetadata', () => {
+      if (tag === 'video' && !media.videoWidth) this.#load('audio'); // the browser can only decode the sound
+    });
+    for (const type of ['timeupdate', 'seeked']) media.addEventListener(type, () => this.#emitPosition());
+    media.addEventListener('error', () => media === this.#media && this.#onError(this.file.name));
+    this.#media?.remove();
+    this.#media = media;
+    this.prepend(media);
+    this.reloadSubtitles();
   }
 
   /** Set the captions shown in a video, once they are complete. */

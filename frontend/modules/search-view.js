@@ -3,9 +3,9 @@
 import { hasAccess, request } from './api.js';
 import { clearNotice, disable, make, notify, setTitle } from './dom.js';
 import { highlight } from './highlight.js';
-import { languageName } from './languages.js';
+import { languageName, languageSelect } from './languages.js';
 import { momentAddress } from './moment.js';
-import { clock, when } from './times.js';
+import { clock, midnight, when } from './times.js';
 import { tokenOffer } from './token-offer.js';
 
 /** Search syntax: examples and their meaning. */
@@ -27,9 +27,15 @@ class SearchView extends HTMLElement {
   connectedCallback() {
     this.input = make('input', { id: 'words', name: 'q', type: 'search', maxLength: 300, autocomplete: 'off', spellcheck: false });
     this.where = make('select', { id: 'where', name: 'source' }, make('option', { value: '', textContent: 'Everywhere' }));
+    this.language = languageSelect('said-in', '', 'Any');
+    this.from = make('input', { id: 'said-from', type: 'date' });
+    this.to = make('input', { id: 'said-to', type: 'date' });
+    const filters = [['Language', this.language], ['From', this.from], ['To', this.to]].map(([label, control]) =>
+      make('div', {}, make('label', { for: control.id, textContent: label }), control));
     this.form = make('form.search', { role: 'search' },
       make('div', {}, make('label', { for: 'words', textContent: 'Search for' }), this.input),
       make('div', {}, make('label', { for: 'where', textContent: 'Search in' }), this.where),
+      make('details', {}, make('summary', { textContent: 'More options' }), ...filters),
       make('button.primary', { type: 'submit', textContent: 'Search' }));
     const hints = make('dl.hints', {}, ...HINTS.flatMap(([typed, means]) => [make('dt', { textContent: typed }), make('dd', { textContent: means })]));
     this.state = make('p.state', { role: 'status' });
@@ -48,7 +54,7 @@ class SearchView extends HTMLElement {
       if (words === this.#words) this.#search();
       else location.hash = `#search/${encodeURIComponent(words)}`;
     });
-    this.where.addEventListener('change', () => this.#search());
+    for (const choice of [this.where, this.language, this.from, this.to]) choice.addEventListener('change', () => this.#search());
     this.more.addEventListener('click', () => this.#loadPage());
     document.addEventListener('token', this.#onToken);
     this.#loadStations();
@@ -97,11 +103,18 @@ class SearchView extends HTMLElement {
     this.state.textContent = `Searches stations${isPart ? '' : ' and recordings'}, newest first.`;
   }
 
+  /** The words and what restricts the search; days are those of this device's time zone. */
+  #query() {
+    const choices = {
+      source: this.where.value, language: this.language.value, from: midnight(this.from.value), to: midnight(this.to.value, 1),
+    };
+    return new URLSearchParams({ q: this.#words, ...Object.fromEntries(Object.entries(choices).filter(([, value]) => value)) });
+  }
+
   /** Load the first or the next page of results. */
   async #loadPage() {
     const current = this.#current;
-    const query = new URLSearchParams({ q: this.#words });
-    if (this.where.value) query.set('source', this.where.value);
+    const query = this.#query();
     const feed = `/search.atom?${query}`;
     if (current.before !== null) query.set('before', current.before);
     disable(this.more, true);

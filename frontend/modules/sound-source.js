@@ -38,7 +38,7 @@ const MICROPHONE = {
 const SHARED_SOUND = {
   opening: 'Choose what to share…',
   muted: 'No sound: what you share is paused.',
-  ended: SHARED_REASONS.InvalidStateError,
+  ended: '', // it was the user who stopped sharing, or closed the tab
   explain: (error) => SHARED_REASONS[error.name] ?? `The sound cannot be shared: ${error.message}`,
 };
 

@@ -38,6 +38,12 @@ export function dayOf(seconds) {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }
 
+/** The Unix time at which a day begins in the user's time zone, or one `daysLater`; empty if the day is. */
+export function midnight(day, daysLater = 0) {
+  const [year, month, number] = day.split('-').map(Number);
+  return day && new Date(year, month - 1, number + daysLater).getTime() / 1000;
+}
+
 const WEEKDAY = new Intl.DateTimeFormat('en-GB', { weekday: 'long' });
 const DATE = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long' });
 

@@ -104,7 +104,9 @@ class MicrophoneReader:
             self._begin()
             detail = self._read()
             if detail is None:
-                self._courier.report(state=State.WAITING, detail="its ingest worker stopped; another takes over")
+                self._courier.report(
+                    state=State.WAITING, detail="interrupted; it resumes when an ingest worker is running"
+                )
                 return
             self._cutter.feed(self._converter.convert(b"", last=True))
             self._end(State.FINISHED, detail)

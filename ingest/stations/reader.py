@@ -102,7 +102,7 @@ class StationReader:
             lost = self._courier.hold() is Hold.LOST
             if not self._discard and not lost:
                 self._courier.report(
-                    state=State.WAITING, detail="its ingest worker stopped; another takes over", worker=""
+                    state=State.WAITING, detail="interrupted; it resumes when an ingest worker is running", worker=""
                 )
             self._courier.close(discard=self._discard or lost)
 

@@ -35,9 +35,8 @@ def test_microphone_is_captioned(page: Page, api: Api, redis_url: str) -> None:
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_role("button", name="Stop")).to_be_focused()  # the same button, which was disabled meanwhile
     expect(page.locator(".lines .text")).to_have_text(["first"])
-    expect(page.locator(".state [role=status]")).to_have_text(
-        "Recording"
-    )  # without the time, which must not be announced
+    # Without the time, which must not be announced.
+    expect(page.locator(".state [role=status]")).to_have_text("Listening")
     page.wait_for_function("() => document.querySelector('meter').value > 0.1")
     with page.expect_popup() as opened:  # the page for listeners
         page.get_by_role("link", name="this address").click()
@@ -72,7 +71,7 @@ def test_microphone_is_captioned(page: Page, api: Api, redis_url: str) -> None:
     expect(page.locator(".lines .text")).to_have_count(0)
     connect(redis_url).flushdb()
     page.get_by_role("link", name="Caption your own voice").click()
-    expect(page.get_by_role("heading", name="Caption your voice")).to_be_visible()
+    expect(page.get_by_role("heading", name="Caption live sound")).to_be_visible()
     expect(page.get_by_role("link", name="Your last recording")).to_be_hidden()
     page.goto(f"{api.url}#microphone/{ingest.hello.id}")
     expect(page.get_by_text("Recording not found")).to_be_visible()
@@ -95,7 +94,7 @@ def test_recording_continues_after_the_api_restarts(
         page.goto(f"{api.url}#microphone")
         page.get_by_role("button", name="Start").click()
         expect(page.locator(".lines .text")).to_have_text(["first"])
-        expect(state).to_contain_text("Recording")
+        expect(state).to_contain_text("Listening")
         page.get_by_role("link", name="Radio").click()
         expect(page.get_by_role("link", name="Microphone")).to_have_class("on")
         ingest.heard(len(ingest.pcm) + 44_100)  # recording continues while hidden
@@ -104,12 +103,12 @@ def test_recording_continues_after_the_api_restarts(
     expect(state).to_contain_text("Connection lost, reconnecting… (3 s")
     before = len(ingest.pcm)
     with running(redis_url, port, tmp_path):
-        expect(state).to_contain_text("Recording")
+        expect(state).to_contain_text("Listening")
         ingest.heard(before + 3 * 2 * 44_100)  # audio recorded meanwhile
         page.once("dialog", lambda question: question.accept())  # the question whether to leave the page
         page.reload()
         page.get_by_role("button", name="Resume").click()
-        expect(state).to_contain_text("Recording")
+        expect(state).to_contain_text("Listening")
         ingest.heard(len(ingest.pcm) + 44_100)
         page.get_by_role("button", name="Stop").click()
         expect(page.locator(".lines .text")).to_have_count(2)
@@ -231,7 +230,7 @@ def test_nothing_is_cut_off(browser: Browser, api: Api, speaker: Speaker, width:
         for view, heading in (
             ("radio", "P1 Vetenskap"),
             ("file", "Caption recordings"),
-            ("microphone", "Caption your voice"),
+            ("microphone", "Caption live sound"),
             ("search", "Search captions"),
         ):
             page.goto(f"{api.url}#{view}")

@@ -61,6 +61,15 @@ def test_recording_is_submitted_followed_and_downloaded(page: Page, api: Api, re
     assert Jobs(redis).page(1) == ([], None)
 
 
+def film(path: Path, *options: str) -> Path:
+    """Two seconds of a picture and of silence."""
+    inputs = ["-f", "lavfi", "-i", "color=size=64x48:duration=2:rate=5", "-f", "lavfi", "-i", "anullsrc=d=2"]
+    subprocess.run(
+        [find_program("ffmpeg"), "-v", "error", *inputs, *options, path], check=True, stdin=subprocess.DEVNULL
+    )
+    return path
+
+
 def test_recording_is_played_beside_its_captions(
     page: Page, api: Api, redis: Redis, tone: Path, tmp_path: Path
 ) -> None:
@@ -88,14 +97,15 @@ def test_recording_is_played_beside_its_captions(
     page.get_by_role("button", name="0:01", exact=True).press("Enter")
     expect(said).to_have_text("Första raden.")
     page.reload()
-    film = ["-f", "lavfi", "-i", "color=size=64x48:duration=2:rate=5", "-f", "lavfi", "-i", "anullsrc=d=2"]
-    subprocess.run(
-        [find_program("ffmpeg"), "-v", "error", *film, tmp_path / "a.webm"], check=True, stdin=subprocess.DEVNULL
-    )
-    opened.set_input_files(tmp_path / "a.webm")  # a video shows captions in the picture
+    opened.set_input_files(film(tmp_path / "a.webm"))  # a video shows captions in the picture
     page.wait_for_function("() => document.querySelector('video').textTracks[0].cues?.length === 2")
     shown = page.evaluate("[document.querySelector('track').srclang, document.querySelector('video').playsInline]")
     assert shown == ["sv", True]  # plays inline on iPhones, beside the lines
+    page.reload()
+    opened.set_input_files(film(tmp_path / "a.mp4", "-c:v", "mpeg4"))  # whose picture no browser can decode
+    page.get_by_role("button", name="0:01", exact=True).press("Enter")
+    page.wait_for_function("() => document.querySelector('audio').currentTime > 1.1")
+    expect(page.locator("video")).to_have_count(0)
 
 
 def test_failed_recording_shows_the_reason(page: Page, api: Api, redis: Redis) -> None:

@@ -114,7 +114,7 @@ def test_microphone_recording_resumes_after_a_reload(fox: Firefox, api: Api, red
     fox.wait("document.querySelector('meter').value > 0.05")
     fox.reload()
     fox.press("button", "Resume")
-    fox.wait("document.querySelector('microphone-view .state').innerText.startsWith('Recording')")
+    fox.wait("document.querySelector('microphone-view .state').innerText.startsWith('Listening')")
     ingest.heard(len(ingest.pcm) + 44_100)
     fox.press("button", "Stop")
     fox.wait("document.querySelector('microphone-view .state').innerText === 'Stopped.'")

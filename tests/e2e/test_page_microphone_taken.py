@@ -47,7 +47,7 @@ def ingest(page: Page, api: Api, redis_url: str) -> Iterator[Ingest]:
     page.add_init_script(HELD)
     page.goto(f"{api.url}#microphone")
     page.get_by_role("button", name="Start").click()
-    expect(page.locator("microphone-view .state")).to_contain_text("Recording")
+    expect(page.locator("microphone-view .state")).to_contain_text("Listening")
     yield ingest
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("microphone-view .state")).to_have_text("Stopped.")
@@ -62,13 +62,13 @@ def test_muted_microphone_is_reported(page: Page, ingest: Ingest) -> None:
     ingest.heard(len(ingest.pcm) + 44_100)  # frames of silence do not change the state
     expect(state).to_have_text("No sound: the microphone is muted or in use by a call.")
     page.evaluate(MUTE, False)
-    expect(state).to_have_text("Recording")
+    expect(state).to_have_text("Listening")
 
 
 def test_suspended_microphone_is_resumed(page: Page, ingest: Ingest) -> None:
     page.evaluate("() => context.suspend()")
     ingest.heard(len(ingest.pcm) + 2 * 44_100)
-    expect(page.locator("microphone-view .state")).to_contain_text("Recording")
+    expect(page.locator("microphone-view .state")).to_contain_text("Listening")
 
 
 def test_screen_stays_on_while_recording(page: Page, ingest: Ingest) -> None:

@@ -69,6 +69,29 @@ def test_results_link_to_their_lines(page: Page, api: Api, said: Speaker) -> Non
     expect(items).to_have_count(2)
 
 
+def test_search_is_restricted_by_language_and_days(page: Page, api: Api, said: Speaker) -> None:
+    page.clock.set_fixed_time(time.time())
+    page.goto(f"{api.url}/#search/storm*")
+    items = page.locator(".found li")
+    expect(items).to_have_count(2)
+    page.get_by_text("More options").click()
+    page.get_by_label("Language", exact=True).select_option("English")
+    expect(items).to_have_count(0)
+    page.get_by_label("Language", exact=True).select_option("Swedish")
+    expect(items).to_have_count(2)
+    yesterday, tomorrow = (
+        page.evaluate(f"() => new Date(Date.now() + {n} * 864e5).toLocaleDateString('sv')") for n in (-1, 1)
+    )
+    page.get_by_label("From").fill(tomorrow)
+    expect(items).to_have_count(0)
+    page.get_by_label("From").fill(yesterday)
+    expect(items).to_have_count(2)
+    page.get_by_label("To", exact=True).fill(yesterday)
+    expect(items.filter(has_text="P1 Vetenskap")).to_have_count(0)
+    page.get_by_label("To", exact=True).fill(tomorrow)
+    expect(items).to_have_count(2)
+
+
 def test_no_results_and_empty_queries_are_reported(page: Page, api: Api, said: Speaker) -> None:
     page.goto(f"{api.url}/#search/orkan")
     expect(page.locator("search-view").get_by_role("status")).to_have_text("No results for “orkan”.")

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { clock, dateOf, dayOf, duration, percent, size, stamp, timeOfDay, when } from '../../frontend/modules/times.js';
+import { clock, dateOf, dayOf, duration, midnight, percent, size, stamp, timeOfDay, when } from '../../frontend/modules/times.js';
 
 test('time within a recording', () => {
   assert.deepEqual([0, 5.9, 65, 3600, 3723.4, 360000].map(clock), ['0:00', '0:05', '1:05', '1:00:00', '1:02:03', '100:00:00']);
@@ -19,6 +19,11 @@ test('the day in the local time zone, and its date', () => {
   assert.deepEqual([unix(2026, 10, 9, 23, 59, 59.9), unix(2026, 10, 10)].map(dayOf), ['2026-11-09', '2026-11-10']);
   assert.equal(dateOf('2026-11-29', unix(2026, 10, 30)), 'Sunday 29 November');
   assert.equal(dateOf('2024-11-29', unix(2026, 10, 30)), 'Friday 29 November 2024');
+});
+
+test('the beginning of a day and of the next', () => {
+  const unix = (...parts) => new Date(...parts).getTime() / 1000;
+  assert.deepEqual([midnight('2026-11-30'), midnight('2026-11-30', 1), midnight('')], [unix(2026, 10, 30), unix(2026, 11, 1), '']);
 });
 
 test('a time relative to now', () => {

@@ -66,7 +66,7 @@ def test_task_that_no_model_supports_is_rejected(api: Api, redis: Redis) -> None
     with Worker(redis, "ingest", lambda: b""), Worker(redis, "transcriber", knowing("sv en", "transcribe")):
         for path, body in (("/jobs", recording), ("/stations", station)):
             answer = api.http.post(path, json={**body, "task": "translate"})
-            assert "no model on air supports translate" in problem(answer, 422)
+            assert "no model on air can translate, only transcribe" in problem(answer, 422)
             assert answer.json()["field"] == "task"
             assert api.http.post(path, json={**body, "task": "transcribe"}).is_success
         assert "translate" in problem(api.http.post("/jobs", **upload), 422)
