@@ -96,7 +96,8 @@ def programme(language: Language, rng: random.Random) -> Iterator[Item]:
     title = rng.choice(_NAMES[language])
     readers = [_reader(language, rng) for _ in range(2)]
     yield _item(title, _then_silence(music.at_level(music.jingle(language, rng), MUSIC_DBFS), 0.2))
-    texts = bulletin(language, rng, "held-out", rng.randint(*SENTENCES))
+    drawn = bulletin(language, rng, "held-out", rng.randint(*SENTENCES))
+    texts = list(dict.fromkeys(drawn))  # a sentence twice within a minute would look like a fault of the captions
     story = 0
     while texts:
         count = rng.randint(*STORY_SENTENCES)

@@ -51,6 +51,12 @@ class TestProgramme:
     def test_every_sentence_is_held_out(self, items: list[Item]) -> None:
         assert {split_of(sentence.text) for item in items for sentence in item.spoken} == {"held-out"}
 
+    def test_no_sentence_is_read_twice_in_a_programme(self, items: list[Item]) -> None:
+        sentences = [sentence for item in items for sentence in item.spoken]
+        for _, programme in itertools.groupby(sentences, key=lambda sentence: sentence.language):
+            texts = [sentence.text for sentence in programme]
+            assert len(texts) == len(set(texts))
+
     def test_a_jingle_announces_each_language(self, items: list[Item]) -> None:
         assert not items[0].spoken
         assert float(np.abs(items[0].audio).max()) > 1000
