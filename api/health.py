@@ -33,6 +33,6 @@ def readyz() -> dict[str, Any]:
         Problem: 503; its detail names what is missing, and where to look.
     """
     alive = sorted(workers.alive(context().redis))
-    if not any(name.startswith("transcriber-") for name in alive):
+    if not workers.count(alive, "transcriber"):
         raise Problem(503, _NONE, {"Retry-After": "2"})
     return {"status": "ready", "workers": alive}

@@ -23,7 +23,7 @@ def abilities(redis: Redis) -> dict[str, Any]:
     alive = _alive(redis)
     expositions = (alive or {}).values()
     return {
-        "transcribers": None if alive is None else sum(name.startswith("transcriber-") for name in alive),
+        "transcribers": None if alive is None else workers.count(alive, "transcriber"),
         "languages": sorted(model_languages(expositions) or CODES),
         "tasks": sorted(model_tasks(expositions)),
     }

@@ -190,12 +190,8 @@ class ChunkQueue:
         return float(self._oldest_age_ms(keys=[stream])) / 1000
 
     def _put_partial(self, chunk: Chunk) -> None:
-        entry_id: Any = self._redis.xadd(
-            keys.PARTIAL_CHUNKS,
-            chunk.encode(),  # type: ignore[arg-type]
-            maxlen=PARTIAL_LIMIT,
-            approximate=False,
-        )
+        fields: Any = chunk.encode()
+        entry_id: Any = self._redis.xadd(keys.PARTIAL_CHUNKS, fields, maxlen=PARTIAL_LIMIT, approximate=False)
         oldest_ms = int(entry_id.split(b"-")[0]) - round(PARTIAL_AGE_S * 1000)  # both by Redis's clock
         self._redis.xtrim(keys.PARTIAL_CHUNKS, minid=oldest_ms, approximate=False)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from wire import keys
@@ -105,9 +105,18 @@ def alive(redis: Redis) -> dict[str, bytes]:
     return {name: metrics for name, (_, metrics) in _heartbeats(redis).items()}
 
 
+def count(names: Iterable[str], service: str) -> int:
+    """How many of the named workers are of a service."""
+    return sum(_is_of(name, service) for name in names)
+
+
 def identities(redis: Redis, service: str) -> set[bytes]:
     """One unique value per worker of a service; another worker with the same name has another value."""
-    return {token for name, (token, _) in _heartbeats(redis).items() if name.startswith(f"{service}-")}
+    return {token for name, (token, _) in _heartbeats(redis).items() if _is_of(name, service)}
+
+
+def _is_of(name: str, service: str) -> bool:
+    return name.startswith(f"{service}-")
 
 
 def _heartbeats(redis: Redis) -> dict[str, tuple[bytes, bytes]]:
