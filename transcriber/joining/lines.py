@@ -103,8 +103,9 @@ class Lines:
 
     def end_gap(self, end_s: float) -> None:
         """End the gap where words begin: the window after it repeats some of the lost audio."""
-        if self.gap and end_s < self.gap[1]:
-            self.gap = (self.gap[0], max(self.gap[0], end_s), self.gap[2])
+        if self.gap:
+            start_s, until_s, reason = self.gap
+            self.gap = (start_s, min(until_s, end_s), reason) if start_s < end_s else None
 
     def emit(
         self, provisional: Sequence[Word], origin: Origin, *, live: bool, logged: bool = True

@@ -56,6 +56,7 @@ class SourceState:
     window: str = ""  # in which the newest chunk was decoded with others
     previewed_s: float = 0.0  # end of the preview of the next chunk
     previewed: list[Word] = field(default_factory=list)  # the provisional words after that preview
+    kept_s: float = 0.0  # end of the newest chunk's preview, whose words are in the tail; 0 if it was not lost
     parked: dict[tuple[int, int], _Parked] = field(default_factory=dict)
     lines: Lines = field(default_factory=Lines)
     said: list[SpokenText] = field(default_factory=list)  # the newest windows' texts
@@ -136,9 +137,9 @@ class SourceState:
         """Settle the remaining words of the old epoch, and start a new one."""
         if self.epoch:  # otherwise the preview is one of this epoch
             self.until_s = self._keep_preview() or self.until_s
-        self._settle_all()
+        self._forget_window()
         self.lines.flush(self.origin)
-        self.tail, self.settled, self.window, self.ended = [], 0, "", False
+        self.ended = False
         self.epoch, self.next_seq = epoch, 0
         self.parked = {place: parked for place, parked in self.parked.items() if place[0] >= epoch}
 
@@ -183,15 +184,16 @@ class SourceState:
         if outcome.told:
             self.sounds_like = self.votes.contradiction(outcome.told) or self.sounds_like
         words, turns = [word for word, _ in chosen], bool(chosen) and chosen[0][1] != self.language
-        place = {"begin_s": begin_s, "end_s": outcome.start_s}
+        place = {"begin_s": begin_s, "end_s": self.kept_s or outcome.start_s}
         if same_window:  # the same window: there is nothing to join
             self.tail, kept = in_order([*self.tail, *words], self.settled), len(self.tail)
         else:
             joined = join_at_turn(self.tail, words, **place, settled=self.settled) if turns else None
             self.tail, kept = joined or join(self.tail, words, **place, settled=self.settled)
-        if self.tail:
-            self.lines.end_gap(self.tail[0].start_s)
+        self.kept_s = 0.0
         new = len(self.tail) - kept
+        if new:
+            self.lines.end_gap(self.tail[kept].start_s)
         for count, (_, language) in enumerate(chosen[len(chosen) - new :], start=kept):
             if language != self.language:
                 self._switch_language(language, count)
@@ -230,8 +232,11 @@ class SourceState:
         return [] if repeated else list(reading.words)
 
     def _add_gap(self, start_s: float, end_s: float, reason: str) -> None:
-        start_s = self._keep_preview() or start_s
-        self._forget_window()
+        if kept_s := self._keep_preview():
+            self._settle_all()
+            start_s, self.window, self.kept_s = kept_s, "", kept_s
+        else:
+            self._forget_window()
         if end_s > start_s:
             self.lines.add_gap(start_s, end_s, reason, self.origin)
 
@@ -246,7 +251,7 @@ class SourceState:
     def _forget_window(self) -> None:
         """Settle all words and forget the window: this chunk was not decoded, so the next one is not joined to it."""
         self._settle_all()
-        self.tail, self.settled, self.window = [], 0, ""
+        self.tail, self.settled, self.window, self.kept_s = [], 0, "", 0.0
 
     def _settle_all(self) -> None:
         """Settle all words: later chunks do not change them."""

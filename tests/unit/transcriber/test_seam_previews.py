@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable
 from dataclasses import replace
@@ -23,7 +24,7 @@ from tests.unit.transcriber.seams import (
     word,
     words_of,
 )
-from tests.unit.transcriber.test_seam_any_speech import speech, windows
+from tests.unit.transcriber.test_seam_any_speech import speech, told_apart, windows
 from transcriber.joining.policy import Policy
 from transcriber.joining.seam import preview
 from transcriber.joining.source_state import PATIENCE_S
@@ -210,3 +211,30 @@ def test_previewed_words_are_kept_if_their_epoch_is_abandoned() -> None:
     assert reader.text == "noll ett två tre fyra"
     (gap,) = [caption for caption in reader.captions if caption.content is Content.GAP and caption.final]
     assert (gap.start_s, gap.end_s, gap.reason) == (7.5, 20.0, "away")
+
+
+@EXAMPLES
+@given(words=speech(), seed=st.integers(0, 1_000_000), policy=st.sampled_from([STATION, MICROPHONE]))
+def test_every_word_that_was_shown_stays_and_is_in_no_gap_whatever_is_lost(
+    words: list[Word], seed: int, policy: Policy
+) -> None:
+    words, rng, reader = told_apart(words, math.inf), random.Random(seed), Reader(policy)
+    for one in windows(words, 0.0, False, rng):
+        for length_s in sorted(rng.uniform(0.5, CHUNK_S) for _ in range(rng.randrange(3))):
+            reader.read(partial(one.seq, length_s, heard_by(words_of(one), one.start_s + length_s), lead_s=one.lead_s))
+        seen = reader.words
+        reader.feed(lost(one.seq, last=one.last) if rng.random() < 0.3 else one)
+        assert set(seen) <= set(reader.words)
+    told = [word.text for word in words]
+    places = [told.index(text) for text in reader.words]
+    assert places == sorted(set(places)), "in order, and none twice"
+    gaps = [caption for caption in reader.shown if caption.content is Content.GAP]
+    spoken = [caption for caption in reader.shown if caption.text]
+    assert not [
+        (gap, c) for gap in gaps for c in spoken if c.start_s < gap.end_s - 0.001 and gap.start_s < c.end_s - 0.001
+    ]
+
+
+def heard_by(words: Iterable[Word], end_s: float) -> list[Word]:
+    """The words that are complete by then."""
+    return [word for word in words if word.end_s <= end_s]
