@@ -58,13 +58,18 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Worker:
-        self._beat()
-        self._thread.start()
+        try:
+            self._beat()
+            self._thread.start()
+        except BaseException:  # such as a signal's SystemExit
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join(timeout=BEAT_S + 1)
+        if self._thread.is_alive():
+            self._thread.join(timeout=BEAT_S + 1)
         try:
             self._redis.delete(keys.worker(self.name))
         except RedisError as error:

@@ -137,11 +137,12 @@ def test_captions_are_202_until_they_are_complete(api: Api, redis: Redis) -> Non
     assert [(c["id"], c["revision"]) for c in whole.json()["captions"]] == [(1, 1), (2, 0)]
     [cue] = srt.parse(api.http.get("/jobs/j/captions.srt").text)
     assert api.http.get("/jobs/j/captions.srt?from=1&to=2").text == api.http.get("/jobs/j/captions.srt").text
-    assert api.http.get("/jobs/j/captions.txt?from=5.5").text == ""
+    assert api.http.get("/jobs/j/captions.txt?from=5.5").text == "[0:00:04 not captioned]\n"
     assert (cue.start.total_seconds(), cue.content) == (1.5, "R&D <här> och → där")
     vtt = api.http.get("/jobs/j/captions.vtt")
     cue_text = "R&amp;D &lt;här&gt; och --&gt; där"
-    assert vtt.text == f"WEBVTT\n\nNOTE Language: sv\n\n00:00:01.500 --> 00:00:05.500\n{cue_text}\n"
+    notes = "NOTE Language: sv\n\nNOTE Not captioned:\n00:00:10.000 to 00:00:14.000\n\n"
+    assert vtt.text == f"WEBVTT\n\n{notes}00:00:01.500 --> 00:00:05.500\n{cue_text}\n"
     assert "filename*=UTF-8''m%C3%B6te%20%E6%97%A5.vtt" in vtt.headers["content-disposition"]
 
 

@@ -117,7 +117,7 @@ def test_period_is_read_across_archive_and_log(api: Api, redis: Redis, wait_unti
     assert [c["text"] for c in found.json()["captions"]] == ["Lo.", "Björn.", "", "Älg.", "Utter."]
     assert (found.json()["start_s"], found.json()["complete"], found.json()["next"]) == (begin_s + 5, True, 7)
     assert (found.json()["from_s"], found.json()["to_s"]) == (begin_s + 6, begin_s + 30)
-    assert api.http.get(path.replace("json", "txt")).text == "Lo.\nBjörn.\n\nÄlg.\nUtter.\n"
+    assert api.http.get(path.replace("json", "txt")).text == "Lo.\nBjörn.\n\n[0:00:04 not captioned]\n\nÄlg.\nUtter.\n"
     assert api.http.get(path.replace("json", "srt")).text.startswith(
         "1\n00:00:00,000 --> 00:00:03,000\nLo.\n\n2\n00:00:04,000"
     ), "as the audio of the same time"

@@ -151,7 +151,8 @@ def test_live_chunks_that_are_too_old_are_shed_and_uploads_never_are(redis: Redi
     bench = Bench(redis, ScriptedEngine(), clock=lambda: 1090.0, live_max_lag_s=60.0).drain()
     assert words(redis, "jobs/1") == TEXTS
     gaps = [c for c in shown(redis, "stations/demo") if c.content is Content.GAP]
-    assert [(g.start_s, g.end_s, g.reason, g.final) for g in gaps] == [(0.0, 25.0, "shed", True)]
+    assert [(g.start_s, g.reason, g.final) for g in gaps] == [(0.0, "shed", True)]
+    assert 23.5 < gaps[0].end_s <= 25.0, "the next window repeats the rest"
     assert words(redis, "stations/demo")[-1] == TEXTS[-1]
     assert bench.count("shed_seconds_total") == 25.0
     assert bench.count("chunks_total", outcome="shed") == 5

@@ -98,7 +98,8 @@ def test_chunk_that_kills_its_workers_is_dead_lettered_alone(
     assert Chunk.decode(fields).seq == 2
     assert b"delivered" in fields[b"reason"]
     gap = next(c for c in shown(redis, "stations/demo") if c.content is Content.GAP)
-    assert (gap.start_s, gap.end_s, gap.reason) == (10.0, 15.0, "failed")
+    assert (gap.start_s, gap.reason) == (10.0, "failed")
+    assert 13.5 < gap.end_s <= 15.0, "the next window repeats the rest"
     heard = words(redis, "stations/demo")
     assert heard == [text for text in TEXTS if text in set(heard)], "each once, in order"
     assert set(heard) >= set(without(10, 11, 12, 13, 14))

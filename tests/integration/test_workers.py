@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
 from collections.abc import Callable
+
+import pytest
 
 from demo.services import new_workers
 from wire import keys
@@ -46,3 +50,13 @@ def test_start_does_not_take_a_killed_worker_for_its_successor(redis: Redis) -> 
     with Worker(redis, "transcriber", lambda: b"") as successor:
         assert successor.name == "transcriber-0"
         assert ready()
+
+
+def test_worker_that_is_stopped_while_it_begins_leaves_no_heartbeat(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = Worker(redis, "decoder", lambda: b"")
+    monkeypatch.setattr(threading.Thread, "start", lambda _: sys.exit(0))  # a signal arrives after the first heartbeat
+    with pytest.raises(SystemExit), worker:
+        pass
+    assert alive(redis) == {}
