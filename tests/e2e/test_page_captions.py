@@ -187,6 +187,7 @@ def test_finished_recording_has_no_latest_line_button(page: Page, api: Api, redi
     for number in range(60):
         speaker.say(f"rad {number}")
     page.goto(f"{api.url}#file/j")
+    expect(page.locator(".lines p")).to_have_count(60)
     expect(page.locator(".lines p").last).to_be_in_viewport()
     page.locator(".lines").evaluate("element => { element.scrollTop = 200 }")
     latest = page.get_by_role("button", name="Latest line")
