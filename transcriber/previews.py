@@ -1,7 +1,7 @@
 """Partial chunks: decoded early for live viewers when the transcriber has time.
 
 Nothing depends on them. A partial chunk may be late, fail or be lost: the complete chunk follows soon and is decoded
-from scratch.
+from scratch. Only if that one is lost, the words that were shown are kept.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Previews: the seam shows partial chunks, with no other effect."""
+"""Previews: the seam shows partial chunks, with no other effect unless their complete chunk is lost."""
 
 from __future__ import annotations
 
