@@ -31,6 +31,9 @@ SHORTEST_S = 1.0
 #: A pause of this length ends a line, in seconds.
 PAUSE_S = 1.0
 
+#: Shorter gaps are not marked, in seconds: the times of words are not more precise.
+SHORTEST_GAP_S = 0.1
+
 #: Decimals of times: milliseconds.
 _DIGITS = 3
 
@@ -95,6 +98,8 @@ class Lines:
 
     def add_gap(self, start_s: float, end_s: float, reason: str, origin: Origin) -> None:
         """Mark audio as lost; extend the previous gap if it is adjacent and has the same reason."""
+        if end_s - start_s < SHORTEST_GAP_S:
+            return
         if self.gap and self.gap[2] == reason and start_s - self.gap[1] < PAUSE_S:
             self.gap = (self.gap[0], end_s, reason)
             return
@@ -105,7 +110,7 @@ class Lines:
         """End the gap where words begin: the window after it repeats some of the lost audio."""
         if self.gap:
             start_s, until_s, reason = self.gap
-            self.gap = (start_s, min(until_s, end_s), reason) if start_s < end_s else None
+            self.gap = (start_s, min(until_s, end_s), reason) if end_s - start_s >= SHORTEST_GAP_S else None
 
     def emit(
         self, provisional: Sequence[Word], origin: Origin, *, live: bool, logged: bool = True

@@ -15,6 +15,9 @@ the source's clock is also a gap, because no audio of it exists.
 Words that the next window contains too stay provisional until it is decoded; all others are settled at once, and so are
 words before a turn of language, which end their line.
 
+Words that were shown early, of a chunk that is then lost, are kept, and its gap begins after them. A gap ends where the
+next words begin, since the next window repeats some of the lost audio. Until then, it is provisional, like a caption.
+
 A chunk whose language is in doubt is decoded in several. The choice between them is made here, where a source's chunks
 come in order, so it does not depend on the number of workers.
 """
@@ -44,13 +47,11 @@ def advance(state: bytes | None, outcomes: Iterable[Outcome], policy: Policy, no
         now_s: Unix time.
     """
     source = _decoded(state, policy)
-    place = source.epoch, source.next_seq
     taken = [source.take(outcome, now_s) for outcome in outcomes]
     if not any(taken):
         return None
-    if (source.epoch, source.next_seq) == place:  # all are parked: leave the preview of an earlier chunk alone
-        return _advance(source, ())
-    return _advance(source, source.lines.emit(source.provisional, source.origin, live=policy.live))
+    live = policy.live and not source.previewed  # a preview stays as it is while its chunk is missing
+    return _advance(source, source.lines.emit(source.provisional, source.origin, live=live))
 
 
 def preview(state: bytes | None, outcome: Outcome, policy: Policy) -> Advance | None:
@@ -62,13 +63,13 @@ def preview(state: bytes | None, outcome: Outcome, policy: Policy) -> Advance | 
     if not source.awaits(outcome):
         return None
     ahead = _decoded(state, policy)  # a copy to discard
-    words = ahead.preview(outcome)
-    if words is None:
+    previewed = ahead.preview(outcome)
+    if previewed is None:
         return None
-    captions = source.lines.emit(words, ahead.origin, live=policy.live, logged=False)
+    captions = source.lines.emit(previewed.words, ahead.origin, live=policy.live, logged=False)
     if not captions:
         return None
-    source.previewed_s, source.previewed = outcome.end_s, words
+    source.previewed = previewed
     return _advance(source, captions)
 
 

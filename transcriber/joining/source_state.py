@@ -8,6 +8,7 @@ from typing import Any
 from transcriber.joining.join import in_order, join
 from transcriber.joining.lines import Lines, Origin
 from transcriber.joining.policy import Policy
+from transcriber.joining.preview import Preview
 from transcriber.joining.reading import choose_words, join_at_turn
 from transcriber.language import Votes
 from transcriber.outcome import Outcome, Reading, pack, unpack
@@ -54,9 +55,8 @@ class SourceState:
     tail: list[Word] = field(default_factory=list)  # words near the newest chunk's end
     settled: int = 0  # number of settled words in the tail
     window: str = ""  # in which the newest chunk was decoded with others
-    previewed_s: float = 0.0  # end of the preview of the next chunk
-    previewed: list[Word] = field(default_factory=list)  # the provisional words after that preview
-    kept_s: float = 0.0  # end of the newest chunk's preview, whose words are in the tail; 0 if it was not lost
+    previewed: Preview | None = None
+    kept_s: float | None = None  # the newest chunk is lost, but the tail has words of its preview, which ended then
     parked: dict[tuple[int, int], _Parked] = field(default_factory=dict)
     lines: Lines = field(default_factory=Lines)
     said: list[SpokenText] = field(default_factory=list)  # the newest windows' texts
@@ -85,10 +85,11 @@ class SourceState:
         """Whether a partial chunk is the next in order, and longer than its previous preview."""
         place = (outcome.epoch, outcome.seq)
         first = not self.epoch and not outcome.seq  # nothing has been applied yet
-        return (first or place == (self.epoch, self.next_seq)) and outcome.end_s > self.previewed_s
+        longer = self.previewed is None or outcome.end_s > self.previewed.end_s
+        return (first or place == (self.epoch, self.next_seq)) and longer
 
-    def preview(self, outcome: Outcome) -> list[Word] | None:
-        """The provisional words if the next chunk ended here; None if the language turns, which few words do not prove.
+    def preview(self, outcome: Outcome) -> Preview | None:
+        """The words if the next chunk ended here; None if the language turns, which few words do not prove.
 
         This changes the state, which must be discarded afterwards.
         """
@@ -98,7 +99,8 @@ class SourceState:
         if (language and self.language != language) or self.settled > settled:
             return None
         whole_s = max(self.until_s, outcome.end_s - _CUT_S)
-        return [word for word in self.provisional if word.end_s <= whole_s]
+        words = [word for word in self.provisional if word.end_s <= whole_s]
+        return Preview(self.epoch, outcome.end_s, self.language, self.model, words)
 
     def _apply_next(self, now_s: float) -> bool:
         """Apply the next parked outcome in order; False if it has not arrived yet."""
@@ -135,8 +137,8 @@ class SourceState:
 
     def _begin_epoch(self, epoch: int) -> None:
         """Settle the remaining words of the old epoch, and start a new one."""
-        if self.epoch:  # otherwise the preview is one of this epoch
-            self.until_s = self._keep_preview() or self.until_s
+        if self.previewed and self.previewed.epoch != epoch:
+            self.until_s = self._keep_preview(self.previewed)
         self._forget_window()
         self.lines.flush(self.origin)
         self.ended = False
@@ -144,8 +146,8 @@ class SourceState:
         self.parked = {place: parked for place, parked in self.parked.items() if place[0] >= epoch}
 
     def _skip_to(self, seq: int) -> None:
-        """Declare the chunks before `seq` lost. If nothing has been captioned yet, the source simply begins here."""
-        if self.until_s:
+        """Declare the chunks before `seq` lost. If nothing has been shown yet, the source simply begins here."""
+        if self.until_s or self.previewed:
             self._add_gap(self.until_s, self.parked[self.epoch, seq].outcome.start_s, "lost")
         self.next_seq = seq
 
@@ -162,7 +164,7 @@ class SourceState:
             self._forget_window()
             self.lines.settle((), self.origin, quiet_until_s=outcome.end_s - outcome.tail_s)
         self.next_seq, self.until_s, self.window = outcome.seq + 1, outcome.end_s, outcome.window
-        self.previewed_s, self.previewed = 0.0, []
+        self.previewed = None
         if outcome.last:
             self._settle_all()
             self.lines.flush(self.origin)
@@ -184,13 +186,13 @@ class SourceState:
         if outcome.told:
             self.sounds_like = self.votes.contradiction(outcome.told) or self.sounds_like
         words, turns = [word for word, _ in chosen], bool(chosen) and chosen[0][1] != self.language
-        place = {"begin_s": begin_s, "end_s": self.kept_s or outcome.start_s}
+        place = {"begin_s": begin_s, "end_s": outcome.start_s if self.kept_s is None else self.kept_s}
         if same_window:  # the same window: there is nothing to join
             self.tail, kept = in_order([*self.tail, *words], self.settled), len(self.tail)
         else:
             joined = join_at_turn(self.tail, words, **place, settled=self.settled) if turns else None
             self.tail, kept = joined or join(self.tail, words, **place, settled=self.settled)
-        self.kept_s = 0.0
+        self.kept_s = None
         new = len(self.tail) - kept
         if new:
             self.lines.end_gap(self.tail[kept].start_s)
@@ -232,26 +234,25 @@ class SourceState:
         return [] if repeated else list(reading.words)
 
     def _add_gap(self, start_s: float, end_s: float, reason: str) -> None:
-        if kept_s := self._keep_preview():
-            self._settle_all()
-            start_s, self.window, self.kept_s = kept_s, "", kept_s
+        if self.previewed:
+            start_s = self.kept_s = self._keep_preview(self.previewed)
+            self.window = ""
         else:
             self._forget_window()
-        if end_s > start_s:
-            self.lines.add_gap(start_s, end_s, reason, self.origin)
+        self.lines.add_gap(start_s, end_s, reason, self.origin)
 
-    def _keep_preview(self) -> float:
-        """Keep the words of a preview whose chunk is lost, which viewers have read; its end, or 0 if there is none."""
-        end_s = self.previewed_s
-        if end_s:
-            self.tail = [*self.tail[: self.settled], *self.previewed]
-        self.previewed_s, self.previewed = 0.0, []
-        return end_s
+    def _keep_preview(self, kept: Preview) -> float:
+        """Settle the words of a preview whose chunk is lost, as viewers have read them; returns its end."""
+        self.previewed = None
+        self.epoch, self.language, self.model = self.epoch or kept.epoch, kept.language, kept.model
+        self.tail = [*self.tail[: self.settled], *kept.words]
+        self._settle_all()
+        return kept.end_s
 
     def _forget_window(self) -> None:
         """Settle all words and forget the window: this chunk was not decoded, so the next one is not joined to it."""
         self._settle_all()
-        self.tail, self.settled, self.window, self.kept_s = [], 0, "", 0.0
+        self.tail, self.settled, self.window, self.kept_s = [], 0, "", None
 
     def _settle_all(self) -> None:
         """Settle all words: later chunks do not change them."""
@@ -266,7 +267,7 @@ class SourceState:
             **{f.name: getattr(self, f.name) for f in fields(self) if f.name not in not_stored},
             "votes": self.votes.as_dict(),
             "tail": [pack(word) for word in self.tail],
-            "previewed": [pack(word) for word in self.previewed],
+            "previewed": self.previewed and self.previewed.as_list(),
             "parked": [[parked.since_s, parked.outcome.as_dict()] for parked in self.parked.values()],
             "lines": self.lines.as_dict(),
             "said": [[said.text, said.start_s] for said in self.said],
@@ -283,7 +284,7 @@ class SourceState:
                 **{name: value for name, value in values.items() if name in names},
                 "votes": Votes.from_dict(values["votes"]) if "votes" in values else Votes(),
                 "tail": [unpack(word) for word in values["tail"]],
-                "previewed": [unpack(word) for word in values.get("previewed", ())],
+                "previewed": Preview.from_list(values["previewed"]) if values.get("previewed") else None,
                 "parked": {(p.outcome.epoch, p.outcome.seq): p for p in parked},
                 "lines": Lines.from_dict(values["lines"]),
                 "said": [SpokenText(*said) for said in values.get("said", ())],

@@ -186,19 +186,49 @@ def test_previewed_words_of_a_lost_chunk_are_kept_and_its_gap_begins_after_them(
     assert (gap.start_s, gap.end_s) == (7.5, 10.0)
 
 
-def test_previewed_words_of_a_first_chunk_are_kept_if_it_is_lost() -> None:
+def test_previewed_words_of_a_first_chunk_are_kept_with_their_language_and_model_if_it_is_lost() -> None:
+    reader = Reader()
+    japanese = (part([word("今日", 0.5), word("は", 1.0), word("晴れ", 1.5)], "ja", 0.99),)
+    [shown] = reader.read(partial(0, 2.5, (), parts=japanese, model="m"))
+    reader.feed(lost(0), outcome(1, parts=(part([word("です", 6.0)], "ja", 0.99),)))
+    kept = reader.shown[0]
+    assert (kept.text, kept.language, kept.model, kept.final) == ("今日は晴れ", "ja", "m", True)
+    assert (shown.text, shown.language, shown.model) == (kept.text, kept.language, kept.model)
+
+
+@pytest.mark.parametrize("seq", [0, 1])
+def test_previewed_words_are_kept_if_their_chunk_never_arrives(seq: int) -> None:
+    reader = Reader()
+    reader.feed(*[outcome(0, [word("noll", 2.0)])][:seq])
+    reader.read(partial(seq, 2.5, [word("ett", 5.0 * seq + 0.5)]))
+    reader.feed(outcome(seq + 1, [word("två", 5.0 * seq + 7.0)])).wait(STATION.max_lag_s)
+    reader.feed(outcome(seq + 2, [word("tre", 5.0 * seq + 12.0)]))
+    assert reader.text == "noll ett två tre".removeprefix("noll " * (1 - seq))
+    (gap,) = [caption for caption in reader.shown if caption.content is Content.GAP]
+    assert (gap.start_s, gap.end_s, gap.reason) == (5.0 * seq + 2.5, 5.0 * seq + 5.0, "lost")
+
+
+@pytest.mark.parametrize("begins", [lost(0, epoch=2, start_s=100.0, end_s=105.0), None])
+def test_previewed_words_of_an_epoch_that_is_lost_as_a_whole_are_kept(begins: Outcome | None) -> None:
     reader = Reader()
     reader.read(partial(0, 2.5, [word("ett", 0.5)]))
-    assert reader.feed(lost(0), outcome(1, [word("två", 6.0)])).text == "ett två"
+    reader.feed(begins or outcome(0, [word("två", 102.0)], epoch=2, start_s=100.0, end_s=105.0))
+    reader.feed(outcome(1, [word("tre", 107.0)], epoch=2, start_s=105.0, end_s=110.0))
+    assert reader.text == ("ett tre" if begins else "ett två tre")
+    first, *gaps = (c for c in reader.shown if c.content is Content.GAP or c.text == "ett")
+    assert (first.text, first.epoch, first.final) == ("ett", 1, True)
+    away = (2.5, 100.0, "away")
+    assert [(c.start_s, c.end_s, c.reason) for c in gaps] == ([away, (100.0, 105.0, "shed")] if begins else [away])
 
 
-def test_previewed_words_are_kept_if_their_chunk_never_arrives() -> None:
+def test_gap_of_a_moment_is_not_marked() -> None:
     reader = Reader()
-    reader.feed(outcome(0, [word("noll", 2.0)]))
-    reader.read(partial(1, 2.5, [word("ett", 5.5)]))
-    reader.feed(outcome(2, [word("två", 12.0)])).wait(STATION.max_lag_s)
-    reader.feed(outcome(3, [word("tre", 17.0)]))
-    assert reader.text == "noll ett två tre"
+    reader.read(partial(0, 4.95, [word("ett", 0.5)]))
+    reader.feed(lost(0), outcome(1, [word("två", 6.0)]))
+    reader.read(partial(2, 3.0, [word("tre", 11.0)]))
+    reader.feed(lost(2), outcome(3, [word("fyra", 13.05)], start_s=13.0))
+    assert reader.text == "ett två tre fyra"
+    assert not [caption for caption in reader.shown if caption.content is Content.GAP]
 
 
 def test_previewed_words_are_kept_if_their_epoch_is_abandoned() -> None:
@@ -222,8 +252,13 @@ def test_every_word_that_was_shown_stays_and_is_in_no_gap_whatever_is_lost(
     for one in windows(words, 0.0, False, rng):
         for length_s in sorted(rng.uniform(0.5, CHUNK_S) for _ in range(rng.randrange(3))):
             reader.read(partial(one.seq, length_s, heard_by(words_of(one), one.start_s + length_s), lead_s=one.lead_s))
-        seen = reader.words
-        reader.feed(lost(one.seq, last=one.last) if rng.random() < 0.3 else one)
+        seen, fate = reader.words, rng.random()
+        if fate < 0.5 or one.last:
+            reader.feed(lost(one.seq, last=one.last) if fate < 0.3 else one)
+        elif fate < 0.7:  # it never arrives
+            reader.wait(STATION.max_lag_s)
+        else:
+            reader.feed(one)
         assert set(seen) <= set(reader.words)
     told = [word.text for word in words]
     places = [told.index(text) for text in reader.words]

@@ -53,6 +53,16 @@ def test_a_state_from_before_the_votes_is_read() -> None:
     assert driver.feed(outcome(1, [word("Hej", 4.5), word("du.", 5.0)])).text == "Hej du."
 
 
+def test_a_state_whose_preview_has_no_words_is_read() -> None:
+    driver = SeamDriver().feed(outcome(0, [word("noll", 2.0), word("ett", 4.5)]))
+    assert driver.state is not None
+    state = json.loads(driver.state)
+    del state["previewed"]
+    driver.state = json.dumps({**state, "previewed_s": 7.5}).encode()
+    driver.feed(lost(1), outcome(2, [word("fem", 12.0)]))
+    assert driver.text == "noll ett fem"
+
+
 def test_an_outcome_that_an_older_version_wrote_keeps_its_words() -> None:
     written = {"epoch": 1, "seq": 3, "start_s": 15.0, "end_s": 20.0, "lead_s": 1.0, "language": "sv"}
     found = Outcome.from_dict({**written, "words": [["Hej", 16.0, 16.4, 0.9]], "probabilities": {"sv": 1.0}})
