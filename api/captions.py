@@ -17,6 +17,7 @@ from api.archive.merging import Period
 from api.http.parameters import int_query, next_page
 from api.http.problems import Problem
 from api.text import formats
+from api.text.gaps import within
 from api.threadpool import run_in_thread
 from wire.captions import CaptionLog, latest_revisions
 from wire.errors import UnknownSource
@@ -39,6 +40,8 @@ SHORT_S = 3600.0
 #: Longest wait for other such requests, in seconds.
 SLOT_TIMEOUT_S = 30.0
 _SLOT = BoundedSemaphore(1)
+
+ALWAYS = Period()
 
 
 def all_captions(log: CaptionLog, source: str, after: int = 0) -> list[Caption]:
@@ -111,7 +114,13 @@ def period_response(
         if origin_s is not None:
             filename += f" {formats.stamp(origin_s)}"
         response = captions_response(
-            page.captions, format, about=about, complete=page.complete, origin_s=origin_s or 0.0, filename=filename
+            page.captions,
+            format,
+            about=about,
+            complete=page.complete,
+            origin_s=origin_s or 0.0,
+            period=period,
+            filename=filename,
         )
         if page.next:
             to = {} if math.isinf(period.to_s) else {"to": period.to_s}
@@ -127,11 +136,13 @@ def captions_response(
     about: Mapping[str, Any],
     complete: bool,
     origin_s: float = 0.0,
+    period: Period = ALWAYS,
     filename: str,
 ) -> Response:
     """Captions as a file to download.
 
     Args:
+        period: that of the captions; the other formats note no gaps outside of it.
         about: what JSON contains beside the captions.
         complete: whether these are all captions, as JSON and a header report.
         origin_s: the time that the other formats count as zero.
@@ -144,7 +155,7 @@ def captions_response(
         text = run_in_thread(formats.document, captions, {**about, "complete": complete})
         response = _text_response(text, "application/json")
     elif known:
-        text = run_in_thread(known.render, captions, origin_s)
+        text = run_in_thread(known.render, within(captions, period.from_s, period.to_s), origin_s)
         response = _text_response(text, f"{known.media_type}; charset=utf-8")
     else:
         raise UnknownSource(f"there is no format {format!r}; the formats are json, {', '.join(formats.FORMATS)}")

@@ -11,6 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, request, url_for
 
 from api import captions, uploads
+from api.archive.merging import Period
 from api.context import Context, context
 from api.http import access
 from api.http.parameters import (
@@ -159,7 +160,14 @@ def _download(ctx: Context, job: Job, progress: Progress, format: str, from_s: f
     if from_s > 0:
         name += f" from {from_s:g} s"
     selected = [caption for caption in all_captions if caption.end_s > from_s and caption.start_s < to_s]
-    answer = captions.captions_response(selected, format, about=about, complete=state is State.FINISHED, filename=name)
+    answer = captions.captions_response(
+        selected,
+        format,
+        about=about,
+        complete=state is State.FINISHED,
+        period=Period(from_s, to_s),
+        filename=name,
+    )
     if not state.ended:
         answer.status_code = 202
         answer.headers["Retry-After"] = "2"

@@ -145,7 +145,7 @@ def _gaps(captions: Sequence[Caption], origin_s: float) -> str:
 def _lost(gap: Caption) -> str:
     """A note for a gap; empty if it is no longer than a pause."""
     duration_s = gap.end_s - gap.start_s
-    return f"[{timedelta(seconds=round(duration_s))} not captioned]" if duration_s >= PARAGRAPH_S else ""
+    return f"[{timedelta(seconds=int(duration_s + 0.5))} not captioned]" if duration_s >= PARAGRAPH_S else ""
 
 
 def _escape(text: str) -> str:
