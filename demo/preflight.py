@@ -27,9 +27,6 @@ from wire.workers import TTL_S, identities
 #: The classes of all settings that `make up` takes.
 SETTINGS = (Settings, ApiSettings, IngestSettings, TranscriberSettings)
 
-#: Similarity of a misspelt name to the name that was meant, such as PROT to PORT; see `difflib`.
-_ALIKE = 0.75
-
 
 def check_variables(makeflags: str) -> None:
     """Raise PreflightError if the arguments of `make` include a misspelt setting, which would be ignored.
@@ -39,9 +36,16 @@ def check_variables(makeflags: str) -> None:
     """
     known = {name for cls in SETTINGS for name in variables(cls).values()}
     _, _, assignments = makeflags.partition("-- ")
-    for name in re.findall(r"(?:^|\s)(\w+)=", assignments):
-        if name not in known and (meant := difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE)):
+    for name in re.findall(r"(?:^|(?<!\\)\s)(\w+)[:?+]*=", assignments):  # in values, spaces are escaped
+        meant = sorted(other for other in known if _differ_little(name.upper(), other))
+        if name not in known and meant:
             raise PreflightError(f"{name} is not a setting. Did you mean {meant[0]}? docs/settings.md lists all.")
+
+
+def _differ_little(name: str, other: str) -> bool:
+    """Whether the names differ by at most one character, or two are swapped."""
+    longer = max(len(name), len(other))
+    return difflib.SequenceMatcher(None, name, other).ratio() > 1 - 1.01 / longer
 
 
 def check_redis(url: str, otherwise: str = "") -> None:

@@ -40,7 +40,7 @@ function option(name) {
 
 /** Show an error to the person who sets up the overlay, which would otherwise just stay empty. */
 function showError(text) {
-  connection.remove();
+  document.querySelector('footer')?.remove();
   screen.replaceChildren(make('p', { role: 'alert', textContent: text }));
 }
 
@@ -86,7 +86,7 @@ async function follow(source) {
     }
   };
   const clear = () => {
-    rolling.clear();
+    rolling.clear(store.lines);
     show();
   };
   for (const type of ['line', 'revised', 'removed']) store.addEventListener(type, show);

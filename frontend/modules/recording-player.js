@@ -43,7 +43,7 @@ class RecordingPlayer extends HTMLElement {
     const media = make(tag, { controls: true, src: this.#url });
     if (tag === 'video') media.playsInline = true; // an iPhone would play it full screen and hide the captions
     media.addEventListener('loadedmetadata', () => {
-      if (tag === 'video' && !media.videoWidth) this.#load('audio'); // the browser can only decode the sound
+      if (tag === 'video' && !media.videoWidth) this.#playSoundOf(media);
     });
     for (const type of ['timeupdate', 'seeked']) media.addEventListener(type, () => this.#emitPosition());
     media.addEventListener('error', () => media === this.#media && this.#onError(this.file.name));
@@ -51,6 +51,13 @@ class RecordingPlayer extends HTMLElement {
     this.#media = media;
     this.prepend(media);
     this.reloadSubtitles();
+  }
+
+  /** Go on with only the sound of a video whose picture the browser cannot decode. */
+  #playSoundOf({ currentTime, paused }) {
+    this.#load('audio');
+    this.#media.currentTime = currentTime;
+    if (!paused) this.#media.play().catch(() => {}); // the error event reports it
   }
 
   /** Set the captions shown in a video, once they are complete. */

@@ -12,7 +12,8 @@ export class Rolling {
   #count;
   #place = 0; // place of the caption whose line was shown last
   #index = 0; // index of that line in its caption
-  #clearedPlace = 0; // captions up to this place are no longer shown
+  #clearedPlace = 0; // captions up to this place are no longer shown …
+  #clearedText = null; // … unless the last one was not final and has another text now
   #nextMs = 0; // when the next line may be shown
 
   /** @param {number} count number of lines on the screen */
@@ -26,8 +27,9 @@ export class Rolling {
    * @returns {{shown: {text: string, language: string | null, final: boolean}[], nextMs: number | null}}
    */
   show(lines, nowMs) {
+    const isCleared = ({ place, text }) => place < this.#clearedPlace || (place === this.#clearedPlace && [null, text].includes(this.#clearedText));
     const broken = lines
-      .filter(({ kind, text, place }) => kind === 'caption' && text && place > this.#clearedPlace)
+      .filter((line) => line.kind === 'caption' && line.text && !isCleared(line))
       .flatMap(({ place, lines: texts, language, final }) => texts.map((text, index) => ({ place, index, text, language, final })));
     const waiting = broken.filter((line) => !this.#isShown(line));
     if (waiting.length && nowMs >= this.#nextMs) {
@@ -40,14 +42,17 @@ export class Rolling {
     return { shown: visible.slice(-this.#count), nextMs: visible.length < broken.length ? this.#nextMs : null };
   }
 
-  /** Clear the screen. */
-  clear() {
+  /** Clear the screen. A line that was not final is shown again when it goes on. @param {object[]} lines of the CaptionStore */
+  clear(lines) {
     this.#clearedPlace = this.#place;
+    const last = lines.find(({ place }) => place === this.#place);
+    this.#clearedText = last && !last.final ? last.text : null;
   }
 
   /** Places count from 1 again. Waits a moment, since older captions may arrive at once and the oldest must not be shown first. */
   restart(nowMs) {
     this.#place = this.#index = this.#clearedPlace = 0;
+    this.#clearedText = null;
     this.#nextMs = nowMs + PAUSE_MS;
   }
 

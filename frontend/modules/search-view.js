@@ -17,6 +17,9 @@ const HINTS = [
   ['storm -rain', 'storm without rain'],
 ];
 
+/** Earlier days have no captions, and some are invalid in the API. */
+const FIRST_DAY = '2000-01-01';
+
 const ATOM = 'application/atom+xml';
 
 class SearchView extends HTMLElement {
@@ -28,14 +31,15 @@ class SearchView extends HTMLElement {
     this.input = make('input', { id: 'words', name: 'q', type: 'search', maxLength: 300, autocomplete: 'off', spellcheck: false });
     this.where = make('select', { id: 'where', name: 'source' }, make('option', { value: '', textContent: 'Everywhere' }));
     this.language = languageSelect('said-in', '', 'Any');
-    this.from = make('input', { id: 'said-from', type: 'date' });
-    this.to = make('input', { id: 'said-to', type: 'date' });
+    this.from = make('input', { id: 'said-from', type: 'date', min: FIRST_DAY });
+    this.to = make('input', { id: 'said-to', type: 'date', min: FIRST_DAY });
     const filters = [['Language', this.language], ['From', this.from], ['To', this.to]].map(([label, control]) =>
       make('div', {}, make('label', { for: control.id, textContent: label }), control));
+    this.options = make('details', {}, make('summary', { textContent: 'More options' }), ...filters);
     this.form = make('form.search', { role: 'search' },
       make('div', {}, make('label', { for: 'words', textContent: 'Search for' }), this.input),
       make('div', {}, make('label', { for: 'where', textContent: 'Search in' }), this.where),
-      make('details', {}, make('summary', { textContent: 'More options' }), ...filters),
+      this.options,
       make('button.primary', { type: 'submit', textContent: 'Search' }));
     const hints = make('dl.hints', {}, ...HINTS.flatMap(([typed, means]) => [make('dt', { textContent: typed }), make('dd', { textContent: means })]));
     this.state = make('p.state', { role: 'status' });
@@ -54,7 +58,8 @@ class SearchView extends HTMLElement {
       if (words === this.#words) this.#search();
       else location.hash = `#search/${encodeURIComponent(words)}`;
     });
-    for (const choice of [this.where, this.language, this.from, this.to]) choice.addEventListener('change', () => this.#search());
+    for (const choice of [this.where, this.language, this.from, this.to]) choice.addEventListener('change', () => this.#onChoice());
+    this.form.addEventListener('invalid', () => this.options.open = true, true); // browsers report errors only at controls that are shown
     this.more.addEventListener('click', () => this.#loadPage());
     document.addEventListener('token', this.#onToken);
     this.#loadStations();
@@ -84,6 +89,12 @@ class SearchView extends HTMLElement {
     }
   }
 
+  /** Search again, unless a day is not valid, as while its year is being typed. */
+  #onChoice() {
+    this.to.min = this.from.value || FIRST_DAY;
+    if (this.form.checkValidity()) this.#search();
+  }
+
   #search() {
     clearNotice();
     this.list.replaceChildren();
@@ -111,6 +122,10 @@ class SearchView extends HTMLElement {
     return new URLSearchParams({ q: this.#words, ...Object.fromEntries(Object.entries(choices).filter(([, value]) => value)) });
   }
 
+  get #isFiltered() {
+    return [this.language, this.from, this.to].some(({ value }) => value);
+  }
+
   /** Load the first or the next page of results. */
   async #loadPage() {
     const current = this.#current;
@@ -127,7 +142,7 @@ class SearchView extends HTMLElement {
       this.list.append(...results.map(item));
       this.more.hidden = next === null;
       this.locked.hidden = isWhole;
-      this.state.textContent = resultCount(this.list.children.length, next !== null, isWhole) || `No results for “${this.#words}”${isWhole ? '' : ' on stations'}.`;
+      this.state.textContent = resultCount(this.list.children.length, next !== null, isWhole) || `No results for “${this.#words}”${isWhole ? '' : ' on stations'}${this.#isFiltered ? ' with these options' : ''}.`;
     } catch (error) {
       if (this.#current !== current) return;
       this.state.textContent = '';

@@ -69,6 +69,8 @@ def test_unfinished_line_disappears_when_no_more_is_captioned(
     expect(line).to_have_text(["Klockan är"])
     page.clock.fast_forward(10_000)
     expect(line).to_have_count(0)
+    speaker.revise("Klockan är åtta.")  # after all
+    expect(line).to_have_text(["Klockan är åtta."])
 
 
 def test_floating_window_is_offered_only_where_it_exists(page: Page, api: Api) -> None:

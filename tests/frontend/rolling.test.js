@@ -42,9 +42,20 @@ test('after an interruption only the newest lines are shown', () => {
 
 test('cleared lines stay cleared, new ones are shown', () => {
   assert.deepEqual(texts([caption(1, 'a')], 0), ['a']);
-  rolling.clear();
+  rolling.clear([caption(1, 'a')]);
   assert.deepEqual(texts([caption(1, 'A')], 10), []);
   assert.deepEqual(texts([caption(1, 'A'), caption(2, 'b')], 2000), ['b']);
+});
+
+test('a cleared line that was not final is shown again when it goes on', () => {
+  const unfinished = { ...caption(2, 'c'), final: false };
+  assert.deepEqual(texts([caption(1, 'a')], 0), ['a']);
+  assert.deepEqual(texts([caption(1, 'a'), unfinished], 1300), ['a', 'c']);
+  rolling.clear([caption(1, 'a'), unfinished]);
+  assert.deepEqual(texts([caption(1, 'a'), unfinished], 2600), []);
+  assert.deepEqual(texts([caption(1, 'a'), caption(2, 'c d', 'e')], 2610), ['c d', 'e']);
+  rolling.clear([caption(2, 'c d', 'e')]);
+  assert.deepEqual(texts([caption(2, 'c d', 'f')], 9000), []);
 });
 
 test('when places count from 1 again, the newest line is shown first', () => {

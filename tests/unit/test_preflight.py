@@ -111,6 +111,8 @@ def test_missing_model_folder_is_reported(model: str) -> None:
     ("makeflags", "meant"),
     [
         (" -- PROT=9000", "PORT"),
+        (" -- port=9000", "PORT"),
+        (" -- PORTS:=9000", "PORT"),
         ("s -- MODEL=x TRANSCRIBER=2", "TRANSCRIBERS"),
         (" -- BATCHSIZE=4", "BATCH_SIZE"),
     ],
@@ -120,7 +122,16 @@ def test_misspelt_setting_is_reported(makeflags: str, meant: str) -> None:
         preflight.check_variables(makeflags)
 
 
-@pytest.mark.parametrize("makeflags", ["", "s", " -- PORT=9000 MODEL=demo/model", " -- PYTHON=python3.12 HF_HOME=/x"])
+@pytest.mark.parametrize(
+    "makeflags",
+    [
+        "",
+        "s",
+        " -- PORT=9000 MODEL=demo/model",
+        " -- PYTHON=python3.12 HF_HOME=/x API_KEY=1 DEMO_HOST=x",
+        " -- API_TOKEN=a\\ PROT=b",
+    ],
+)
 def test_settings_and_variables_of_other_programs_pass(makeflags: str) -> None:
     preflight.check_variables(makeflags)
 
